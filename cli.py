@@ -1,0 +1,172 @@
+"""What the chapter scripts share on the command line: flags, output folders, quiet, one-line errors.
+
+A script says in `main` which of its article constants are flags, and runs below them as printed::
+
+    def main(argv=None):
+        parser = cli.Parser(__doc__, data='mnist')          # --data_dir, --sample, --seed
+        parser.add_constants(globals(), TRAINING_STEPS='training steps')
+        args = parser.parse(argv)                           # TRAINING_STEPS is now --training_steps
+        ...
+
+    if __name__ == '__main__':
+        cli.run(main)
+"""
+import argparse
+import logging
+import math
+import os
+import sys
+import tempfile
+
+ROOT = os.path.dirname(os.path.abspath(__file__))
+
+
+class UserError(Exception):
+    """A fault that the user can mend. `run` shows its message as one line and exits with `status`."""
+
+    status = 1
+
+
+def verbose():
+    """True if TF_TUTORIAL_VERBOSE asks for TensorFlow's own messages and for tracebacks."""
+    return os.environ.get('TF_TUTORIAL_VERBOSE', '0') not in ('', '0')
+
+
+def quiet():
+    """Hide TensorFlow 1.15's start-up noise: deprecations, the contrib banner, the search for CUDA."""
+    if not verbose():
+        os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+        logging.getLogger('tensorflow').setLevel(logging.ERROR)
+
+
+class Parser(argparse.ArgumentParser):
+    """An ArgumentParser whose help is a script's docstring.
+
+    Args:
+        doc: the script's `__doc__`.
+        data: 'mnist' or 'ptb' if the script reads that data set. It then has --data_dir and
+            --sample, and `parse` leaves in `args.data_dir` a folder with verified files.
+        seed: whether the script draws random numbers, and so has --seed.
+    """
+
+    def __init__(self, doc, data=None, seed=True):
+        super().__init__(description=doc, allow_abbrev=False,
+                         formatter_class=argparse.RawDescriptionHelpFormatter)
+        self.data = data
+        self.constants = []
+        if data:
+            self.add_argument('--data_dir', metavar='DIR', default=os.environ.get('TF_TUTORIAL_DATA'),
+                              help='folder of the data files (default: TF_TUTORIAL_DATA, or a cache '
+                                   'folder that is filled by download)')
+            self.add_argument('--sample', action='store_true',
+                              help='use the small embedded sample in place of the real data')
+        if seed:
+            self.add_argument('--seed', type=int, metavar='N',
+                              help='random seed; without it each run differs, as in the article')
+
+    def error(self, message):
+        self.exit(2, '%s: error: %s (see --help)\n' % (self.prog, message))
+
+    def add_constants(self, namespace, **helps):
+        """Make a flag of each named constant of a module, given as `globals()` or `vars(module)`."""
+        printed = namespace.setdefault('_printed', {})
+        for name, text in helps.items():
+            # A second run in one process starts again from the printed value.
+            value = printed.setdefault(name, namespace[name])
+            kind = {int: positive_int, float: fraction if name.endswith(('_DECAY', '_PROB'))
+                    else non_negative_float}.get(type(value), str)
+            self.add_argument('--' + name.lower(), type=kind, default=value, metavar=name.split('_')[-1],
+                              help=text.replace('%', '%%') + ' (default: %(default)s)')
+            self.constants.append((namespace, name))
+
+    def parse(self, argv=None):
+        """Parse `argv`, put the constants' values in their modules, and prepare data and output.
+
+        A default that starts with runs/ lies in TF_TUTORIAL_RUNS, by default the folder `runs` of
+        the project, and in its folder `sample` when the run is on the embedded sample, so that
+        checkpoints of the two never mix.
+        """
+        args = self.parse_args(argv)
+        quiet()
+        if self.data:
+            import data
+            args.sample = args.sample or args.data_dir == 'sample'
+            args.data_dir = data.folder(self.data, args.data_dir, args.sample)
+        runs = os.path.abspath(os.environ.get('TF_TUTORIAL_RUNS') or os.path.join(ROOT, 'runs'))
+        if getattr(args, 'sample', False):
+            runs = os.path.join(runs, 'sample')
+        for name, value in vars(args).items():
+            if isinstance(value, str) and value.startswith('runs/') and value == self.get_default(name):
+                setattr(args, name, os.path.join(runs, value[len('runs/'):]))
+        for namespace, name in self.constants:
+            namespace[name] = getattr(args, name.lower())
+        return args
+
+
+def positive_int(text):
+    """`text` as an int of 1 or more."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = 0
+    if value < 1:
+        raise argparse.ArgumentTypeError('must be a whole number of 1 or more, not %s' % text)
+    return value
+
+
+def non_negative_float(text):
+    """`text` as a finite float of 0 or more."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not 0 <= value < math.inf:
+        raise argparse.ArgumentTypeError('must be a number of 0 or more, not %s' % text)
+    return value
+
+
+def fraction(text):
+    """`text` as a float between 0 and 1, as decay rates and probabilities are."""
+    value = non_negative_float(text)
+    if value > 1:
+        raise argparse.ArgumentTypeError('must be a number between 0 and 1, not %s' % text)
+    return value
+
+
+def save_figure(figure, path):
+    """Save a matplotlib Figure as PNG, whole or not at all, and print where."""
+    folder = os.path.dirname(os.path.abspath(path))
+    os.makedirs(folder, exist_ok=True)
+    handle, part = tempfile.mkstemp(suffix='.png', dir=folder)
+    os.close(handle)
+    try:
+        figure.savefig(part, dpi=120)
+        os.chmod(part, 0o644)
+        os.replace(part, path)
+    except BaseException:
+        os.unlink(part)
+        raise
+    print('Saved %s' % path)
+
+
+def run(main):
+    """Call `main` as the program: a fault of input or surroundings ends in one line and a status."""
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        message, status = 'interrupted', 130
+    except BrokenPipeError:                      # the reader, `head` say, has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    except UserError as error:
+        message, status = str(error), error.status
+    except OSError as error:
+        message, status = ('%s: %s' % (error.filename, error.strerror) if error.filename else str(error)), 1
+    except Exception as error:
+        # tf.errors.OpError; its full text repeats the graph's whole stack.
+        if verbose() or not hasattr(error, 'node_def'):
+            raise
+        message, status = '%s: %s' % (type(error).__name__, error.message.split('\n')[0]), 1
+    sys.stdout.flush()
+    print('%s: error: %s' % (os.path.basename(sys.argv[0]), message), file=sys.stderr)
+    sys.exit(status)
