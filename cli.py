@@ -151,6 +151,7 @@ def save_figure(figure, path):
 
 def run(main):
     """Call `main` as the program: a fault of input or surroundings ends in one line and a status."""
+    sys.stdout.reconfigure(line_buffering=True)      # a log file shows each line at once
     try:
         sys.exit(main())
     except KeyboardInterrupt:

@@ -1,0 +1,58 @@
+"""Show a digit 1 of MNIST beside its matrix of pixels.
+
+Article 2 TensorFlow 解决 MNIST 问题入门, section TensorFlow 解决 MNIST 问题 (figure 5).
+
+    python ch02_mnist_basics/mnist_digit.py
+
+Saves figure 5 as a picture: the first 1 of the training data, and, as in the article, a matrix of 14 x 14,
+each entry the mean of 2 x 2 pixels. Prints the sizes that the text gives. Takes five seconds.
+Expect 60000 training pictures (the reader keeps 5000 of them for validation) and 10000 test pictures.
+"""
+import matplotlib.figure
+import tensorflow as tf  # noqa: F401 (its start-up is part of the reader's)
+from tensorflow.examples.tutorials.mnist import input_data
+
+import cli
+
+
+def main(argv=None):
+    parser = cli.Parser(__doc__, data='mnist', seed=False)
+    parser.add_argument('--digit', type=int, choices=range(10), default=1, metavar='0..9',
+                        help='the digit to show (default: %(default)s)')
+    parser.add_argument('--picture', default='runs/ch02_mnist_basics/mnist_digit.png', metavar='FILE',
+                        help='the PNG file to save (default: %(default)s)')
+    args = parser.parse(argv)
+
+    mnist = input_data.read_data_sets(args.data_dir, one_hot=True)
+    print('training %d + validation %d = %d pictures, test %d' % (
+        mnist.train.num_examples, mnist.validation.num_examples,
+        mnist.train.num_examples + mnist.validation.num_examples, mnist.test.num_examples))
+
+    # Unshuffled, the first training pictures are the reader's validation data.
+    labels = mnist.validation.labels.argmax(axis=1)
+    index = int((labels == args.digit).argmax())
+    image = mnist.validation.images[index].reshape(28, 28)
+    matrix = image.reshape(14, 2, 14, 2).mean(axis=(1, 3))
+    print('training picture %d is a %d, %d x %d pixels from %g to %g' % (
+        (index, labels[index]) + image.shape + (image.min(), image.max())))
+    for row in matrix:
+        print(' '.join('%3.1f' % value if value else '  0' for value in row))
+
+    figure = matplotlib.figure.Figure(figsize=(10, 5))
+    left, right = figure.subplots(1, 2)
+    left.imshow(image, cmap='gray_r')
+    left.set_title('28 x 28 pixels')
+    right.imshow(matrix, cmap='gray_r', alpha=0.4)
+    for y in range(14):
+        for x in range(14):
+            right.text(x, y, '%.1f' % matrix[y, x] if matrix[y, x] else '0',
+                       ha='center', va='center', fontsize=7)
+    right.set_title('14 x 14 means of 2 x 2 pixels')
+    for axes in (left, right):
+        axes.set_xticks([])
+        axes.set_yticks([])
+    cli.save_figure(figure, args.picture)
+
+
+if __name__ == '__main__':
+    cli.run(main)

@@ -1,0 +1,66 @@
+"""Run a command and record what it prints, with machine, versions, date and time taken.
+
+    python results/record.py mnist_fc-seed1 python ch02_mnist_basics/mnist_fc.py --seed 1
+
+The log, results/logs/NAME.log, takes its place when the command has ended with status 0; until then
+it is NAME.log.part. RESULTS.md is made from these logs (results/report.py).
+"""
+import datetime
+import os
+import platform
+import subprocess
+import sys
+import time
+
+import pkg_resources
+
+LOGS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'logs')
+PACKAGES = ('tensorflow-gpu', 'tensorflow', 'numpy', 'keras', 'tflearn')
+
+
+def processor():
+    """The processor's name and number of cores, as the operating system gives them."""
+    name = platform.processor() or platform.machine()
+    if os.path.exists('/proc/cpuinfo'):
+        with open('/proc/cpuinfo') as lines:
+            name = next((line.split(':')[1].strip() for line in lines if line.startswith('model name')), name)
+    return '%s, %d cores' % (name, os.cpu_count())
+
+
+def versions():
+    """Python's version and those of the installed packages that the figures depend on."""
+    found = ['Python %s' % platform.python_version()]
+    for name in PACKAGES:
+        try:
+            found.append('%s %s' % (name, pkg_resources.get_distribution(name).version))
+        except pkg_resources.DistributionNotFound:
+            pass
+    return ', '.join(found)
+
+
+def main():
+    if len(sys.argv) < 3:
+        sys.exit('usage: python results/record.py NAME COMMAND [ARGUMENT ...]')
+    name, command = sys.argv[1], sys.argv[2:]
+    os.makedirs(LOGS, exist_ok=True)
+    path = os.path.join(LOGS, name + '.log')
+    start = time.time()
+    with open(path + '.part', 'w', buffering=1, encoding='utf-8') as log:
+        log.write('# command: %s\n# date: %s\n# machine: %s\n# versions: %s\n' % (
+            ' '.join(command), datetime.date.today().isoformat(), processor(), versions()))
+        if command[0] == 'python':
+            command[0] = sys.executable
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, universal_newlines=True)
+        for line in process.stdout:
+            sys.stdout.write(line)
+            if not line.startswith('Extracting '):       # names a folder of this machine
+                log.write(line)
+        status = process.wait()
+        log.write('# seconds: %.0f\n' % (time.time() - start))
+    if status:
+        sys.exit('record.py: error: the command ended with status %d; see %s.part' % (status, path))
+    os.replace(path + '.part', path)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,78 @@
+"""How the tests run the chapter scripts: through `main`, as a user does, offline, outputs in tmp_path."""
+import importlib
+import os
+import subprocess
+import sys
+
+import pytest
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+sys.path.insert(0, ROOT)
+
+# The user's data, before `offline` below hides it from the tests.
+USER_DATA = os.environ.get('TF_TUTORIAL_DATA')
+
+
+def pytest_addoption(parser):
+    parser.addoption('--require-real-data', action='store_true',
+                     help='fail, not skip, where the real MNIST and Penn Treebank files are missing')
+
+
+def pytest_configure(config):
+    config.addinivalue_line('markers', 'real_data: needs the real MNIST and Penn Treebank files')
+
+
+@pytest.fixture(autouse=True)
+def surroundings(tmp_path, monkeypatch):
+    """Each test: no user settings, the embedded sample, outputs in a folder of its own."""
+    monkeypatch.setenv('TF_TUTORIAL_DATA', 'sample')
+    monkeypatch.setenv('TF_TUTORIAL_RUNS', str(tmp_path / 'runs'))
+    monkeypatch.delenv('TF_TUTORIAL_VERBOSE', raising=False)
+
+
+@pytest.fixture
+def real_data(request):
+    """The folder with the real files of MNIST and Penn Treebank: TF_TUTORIAL_DATA's or the cache's."""
+    import data
+    try:
+        folder = USER_DATA if USER_DATA and USER_DATA != 'sample' else data.cache_folder()
+        data.verify(folder)
+    except data.DataError as error:
+        if request.config.getoption('--require-real-data'):
+            pytest.fail('the real data are required: %s' % error)
+        pytest.skip('needs the real data: set TF_TUTORIAL_DATA, or run `python -m data fetch`')
+    return os.path.abspath(folder)
+
+
+def load(path):
+    """Import a chapter script as `python path` would find it: with its folder first on sys.path."""
+    folder, name = os.path.split(os.path.join(ROOT, path))
+    # Two chapters have a mnist_inference.py; what an earlier test imported must not stand in for it.
+    for key, module in list(sys.modules.items()):
+        place = os.path.dirname(os.path.abspath(getattr(module, '__file__', None) or ''))
+        if os.path.dirname(place) == ROOT and os.path.basename(place).startswith('ch'):
+            del sys.modules[key]
+    sys.path[:] = [folder] + [p for p in sys.path if os.path.dirname(p) != ROOT]
+    return importlib.import_module(os.path.splitext(name)[0])
+
+
+@pytest.fixture
+def run_script(capsys):
+    """run_script(path, *flags) runs a script's main() in this process and returns what it printed."""
+    def run(path, *flags):
+        module = load(path)
+        capsys.readouterr()
+        module.main([str(flag) for flag in flags])
+        return capsys.readouterr().out
+    return run
+
+
+@pytest.fixture
+def shell(tmp_path):
+    """shell(path, *flags, **environment) runs a script as a process, from another folder."""
+    def run(path, *flags, **environment):
+        return subprocess.run(
+            [sys.executable, os.path.join(ROOT, path)] + [str(flag) for flag in flags],
+            cwd=str(tmp_path), env=dict(os.environ, **environment), stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, universal_newlines=True, timeout=300)
+    return run
