@@ -168,6 +168,9 @@ def run(main):
         if verbose() or not hasattr(error, 'node_def'):
             raise
         message, status = '%s: %s' % (type(error).__name__, error.message.split('\n')[0]), 1
+    folder, name = os.path.split(sys.argv[0])
+    if name == '__main__.py':
+        name = 'python -m %s' % os.path.basename(folder)
     sys.stdout.flush()
-    print('%s: error: %s' % (os.path.basename(sys.argv[0]), message), file=sys.stderr)
+    print('%s: error: %s' % (name, message), file=sys.stderr)
     sys.exit(status)

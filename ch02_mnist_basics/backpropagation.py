@@ -7,7 +7,7 @@ Article 2 TensorFlow 解决 MNIST 问题入门, section TensorFlow 实现反向�
 Shows the loop of figure 4 (pick a batch, forward pass, loss, update) with the article's loss and Adam on
 generated parts, and what is wrong with that loss: it has no term for the bad parts, so calling every part
 good makes it zero. With both terms of the cross entropy, on a sigmoid, the same network learns. Takes
-fifteen seconds. Expect, after the last step, an accuracy that is the share of good parts (about 0.5) for
+five seconds. Expect, after the last step, an accuracy that is the share of good parts (about 0.5) for
 the printed loss, and over 0.95 for the full one.
 """
 import numpy as np

@@ -1,0 +1,90 @@
+"""Fit the same noisy points with a model too simple, one that suits, and one that learns the noise.
+
+Article 3 训练神经网络模型的常用方法, section 过拟合问题 (figure 2).
+
+    python ch03_training_tricks/overfitting.py
+
+Saves figure 2 as a picture: the two classes of points and each model's border between them. Prints the
+accuracy on the points of training and on fresh ones: the third model is perfect on the first and worse
+than the second on the others. Takes ten seconds.
+"""
+import matplotlib.figure
+import numpy as np
+import tensorflow as tf
+
+import cli
+
+# The article gives a drawing and no data; points and models are ours.
+POINTS = 100
+TRAINING_STEPS = 3000
+LEARNING_RATE = 0.01
+MODELS = [('too simple', [], 0.0), ('suitable', [16], 0.003), ('overfitted', [100, 100], 0.0)]
+
+
+def make_points(count, noise, seed):
+    """Generate points in a square; class 1 lies above a wave, and a share `noise` has the wrong class.
+
+    Returns:
+        Float arrays [count, 2] and [count, 1].
+    """
+    random = np.random.RandomState(seed)
+    points = random.uniform(-1, 1, (count, 2))
+    classes = points[:, 1] > 0.6 * np.sin(4 * points[:, 0])
+    classes ^= random.rand(count) < noise
+    return points, classes[:, None].astype(float)
+
+
+def fit(points, classes, layers, weight_decay, queries):
+    """Train a classifier with ReLU layers of the given sizes; return its logits on each of `queries`."""
+    x = tf.placeholder(tf.float32, [None, 2])
+    y_ = tf.placeholder(tf.float32, [None, 1])
+    regularizer = tf.contrib.layers.l2_regularizer(weight_decay) if weight_decay else None
+    a = x
+    for i, nodes in enumerate(layers):
+        a = tf.layers.dense(a, nodes, tf.nn.relu, kernel_regularizer=regularizer,
+                            kernel_initializer=tf.glorot_uniform_initializer(seed=i))
+    y = tf.layers.dense(a, 1, kernel_initializer=tf.glorot_uniform_initializer(seed=9))
+    loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=y_, logits=y))
+    if weight_decay:
+        loss += tf.losses.get_regularization_loss()
+    train_step = tf.train.AdamOptimizer(LEARNING_RATE).minimize(loss)
+    with tf.Session() as sess:
+        sess.run(tf.global_variables_initializer())
+        for _ in range(TRAINING_STEPS):
+            sess.run(train_step, feed_dict={x: points, y_: classes})
+        return [sess.run(y, feed_dict={x: query}) for query in queries]
+
+
+def main(argv=None):
+    parser = cli.Parser(__doc__, seed=False)
+    parser.add_constants(
+        globals(),
+        POINTS='points of training',
+        TRAINING_STEPS='training steps of each model',
+        LEARNING_RATE='learning rate of Adam')
+    parser.add_argument('--picture', default='runs/ch03_training_tricks/overfitting.png', metavar='FILE',
+                        help='the PNG file to save (default: %(default)s)')
+    args = parser.parse(argv)
+
+    points, classes = make_points(POINTS, noise=0.1, seed=1)
+    fresh, fresh_classes = make_points(5000, noise=0.1, seed=2)
+    grid = np.stack(np.meshgrid(np.linspace(-1, 1, 200), np.linspace(-1, 1, 200)), axis=-1)
+
+    figure = matplotlib.figure.Figure(figsize=(12, 4))
+    for axes, (name, layers, weight_decay) in zip(figure.subplots(1, 3), MODELS):
+        with tf.Graph().as_default():
+            on_points, on_fresh, on_grid = fit(points, classes, layers, weight_decay,
+                                               [points, fresh, grid.reshape(-1, 2)])
+        print('%-11s  accuracy on its %d points %.3f, on %d fresh ones %.3f' % (
+            name, POINTS, ((on_points > 0) == classes).mean(), len(fresh), ((on_fresh > 0) == fresh_classes).mean()))
+        axes.contourf(grid[..., 0], grid[..., 1], on_grid.reshape(200, 200) > 0, levels=1,
+                      colors=['white', 'lightgray'])
+        for marker, cls in (('x', 0), ('o', 1)):
+            axes.plot(*points[classes[:, 0] == cls].T, 'k' + marker, markersize=5, fillstyle='none')
+        axes.set(title=name, xticks=[], yticks=[])
+    figure.tight_layout()
+    cli.save_figure(figure, args.picture)
+
+
+if __name__ == '__main__':
+    cli.run(main)
