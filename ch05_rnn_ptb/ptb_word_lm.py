@@ -1,0 +1,269 @@
+"""Train a language model on the Penn Treebank (PTB): two layers of LSTM that predict the next word.
+
+Article 5 循环神经网络简介, section 自然语言建模, the last program.
+
+    python ch05_rnn_ptb/ptb_word_lm.py
+    python ch05_rnn_ptb/ptb_word_lm.py --sample --hidden_size 32 --num_epoch 1      # seconds
+
+Shows the embedding of words, LSTM layers with dropout, truncated back-propagation through time with
+the state handed on from batch to batch, and gradient clipping. Takes about ten minutes on two cores,
+some of them for evaluation, which goes word by word as printed (fast_eval.py gives the same figures
+sooner). Expect a validation perplexity of about 185 and a test perplexity of about 180 (article:
+183.443 and 179.420; RESULTS.md has ours). What a training line gives is the mean since its epoch began.
+
+Saves nothing, as in the article: ptb_train.py does, and resumes.
+"""
+import numpy as np
+import tensorflow as tf
+from tqdm import tqdm
+
+import cli
+import reader
+
+DATA_PATH = ''                  # folder of three text files of one's own; without it, PTB
+
+HIDDEN_SIZE = 200               # units of an LSTM layer, and length of a word's vector
+NUM_LAYERS = 2
+VOCAB_SIZE = 10000              # 9998 words, <eos> and <unk>
+
+LEARNING_RATE = 1.0
+TRAIN_BATCH_SIZE = 20           # rows of a training batch
+TRAIN_NUM_STEP = 35             # words of a row: gradients flow back no further
+
+# Evaluation needs no gradients, hence no truncation: the data are one long sequence.
+EVAL_BATCH_SIZE = 1
+EVAL_NUM_STEP = 1
+NUM_EPOCH = 2
+KEEP_PROB = 0.5                 # share of the units that dropout keeps
+MAX_GRAD_NORM = 5.0             # larger gradients are scaled down to this global norm
+
+
+class PTBModel(object):
+    """The language model's graph for one batch shape; a second one in the same scope shares its variables.
+
+    Args:
+        is_training: with dropout, and with `train_op`.
+        batch_size: rows of a batch.
+        num_steps: words of a row.
+    Attributes:
+        input_data, targets: placeholders, int32 [batch_size, num_steps], words and the words after them.
+        initial_state, final_state: a (c, h) pair for each layer, all float32 [batch_size, HIDDEN_SIZE].
+        logits: float32 [batch_size * num_steps, VOCAB_SIZE], before the softmax.
+        cost: cross entropy in nats, summed over the steps, averaged over the rows.
+        train_op: one step of gradient descent.
+    """
+
+    def __init__(self, is_training, batch_size, num_steps):
+        self.batch_size = batch_size
+        self.num_steps = num_steps
+
+        self.input_data = tf.placeholder(tf.int32, [batch_size, num_steps])
+        self.targets = tf.placeholder(tf.int32, [batch_size, num_steps])
+
+        # A cell of its own for each layer: since TensorFlow 1.1 a cell owns its variables, and the
+        # printed [lstm_cell] * NUM_LAYERS makes all layers one (lstm_loop.py shows it).
+        cells = []
+        for _ in range(NUM_LAYERS):
+            lstm_cell = tf.nn.rnn_cell.BasicLSTMCell(HIDDEN_SIZE)
+            if is_training:
+                lstm_cell = tf.nn.rnn_cell.DropoutWrapper(
+                    lstm_cell, output_keep_prob=KEEP_PROB)
+            cells.append(lstm_cell)
+        cell = tf.nn.rnn_cell.MultiRNNCell(cells)
+
+        self.initial_state = cell.zero_state(batch_size, tf.float32)
+
+        # Each word's vector is a row of this matrix, and is learnt like any weight.
+        embedding = tf.get_variable("embedding", [VOCAB_SIZE, HIDDEN_SIZE])
+
+        # [batch_size, num_steps] identifiers become [batch_size, num_steps, HIDDEN_SIZE] numbers.
+        inputs = tf.nn.embedding_lookup(embedding, self.input_data)
+
+        if is_training:
+            inputs = tf.nn.dropout(inputs, KEEP_PROB)
+
+        # The loop writes one copy of the cell into the graph for each step, all with the same variables.
+        outputs = []
+        state = self.initial_state
+        with tf.variable_scope("RNN"):
+            for time_step in range(num_steps):
+                if time_step > 0:
+                    tf.get_variable_scope().reuse_variables()
+                cell_output, state = cell(inputs[:, time_step, :], state)
+                outputs.append(cell_output)
+
+        # [batch_size, num_steps * HIDDEN_SIZE], then one row for each word, in the order of the targets.
+        output = tf.reshape(tf.concat(outputs, 1), [-1, HIDDEN_SIZE])
+
+        weight = tf.get_variable("weight", [HIDDEN_SIZE, VOCAB_SIZE])
+        bias = tf.get_variable("bias", [VOCAB_SIZE])
+        self.logits = logits = tf.matmul(output, weight) + bias
+
+        # One cross entropy for each word: given one long "step", this function sums nothing itself.
+        loss = tf.contrib.legacy_seq2seq.sequence_loss_by_example(
+            [logits],
+            [tf.reshape(self.targets, [-1])],
+            [tf.ones([batch_size * num_steps], dtype=tf.float32)])
+
+        self.cost = tf.reduce_sum(loss) / batch_size
+        self.final_state = state
+
+        if not is_training:
+            return
+
+        trainable_variables = tf.trainable_variables()
+
+        # Through many steps gradients can grow without bound.
+        grads, _ = tf.clip_by_global_norm(
+            tf.gradients(self.cost, trainable_variables), MAX_GRAD_NORM)
+        optimizer = tf.train.GradientDescentOptimizer(LEARNING_RATE)
+        self.train_op = optimizer.apply_gradients(
+            zip(grads, trainable_variables))
+
+
+def run_epoch(session, model, data, train_op, output_log):
+    """Run `train_op` on all batches of `data`, and return the perplexity over them.
+
+    Args:
+        model: a PTBModel, whose state starts at zero and is handed on from batch to batch.
+        data: a sequence of identifiers.
+        train_op: the model's train_op, or tf.no_op() to evaluate.
+        output_log: print the perplexity so far every 100 steps.
+    Raises:
+        cli.UserError: the perplexity is no longer finite, or the data do not fill one batch.
+    """
+    total_costs = 0.0
+    iters = 0
+    state = session.run(model.initial_state)
+
+    batches = reader.ptb_iterator(data, model.batch_size, model.num_steps)
+    for step, (x, y) in enumerate(progress(batches, model, data)):
+        # A cost is minus the logarithm of the probability that the model gave the row's words.
+        cost, state, _ = session.run(
+            [model.cost, model.final_state, train_op],
+            {model.input_data: x, model.targets: y,
+             model.initial_state: state})
+
+        # Perplexity is the exponential of the mean cost of a word.
+        total_costs += cost
+        iters += model.num_steps
+
+        perplexity = finite_perplexity(total_costs, iters, step)
+        if output_log and step % 100 == 0:
+            tqdm.write("After %d steps, perplexity is %.3f" % (
+                step, perplexity))
+
+    return perplexity
+
+
+def progress(batches, model, data):
+    """`batches`, with a progress bar on stderr if that is a terminal."""
+    return tqdm(batches, total=reader.epoch_size(len(data), model.batch_size, model.num_steps),
+                unit='batch', leave=False, disable=None)
+
+
+def finite_perplexity(total_costs, iters, step):
+    """Return exp(total_costs / iters).
+
+    Raises:
+        cli.UserError: it is no finite number.
+    """
+    with np.errstate(over='ignore'):
+        perplexity = np.exp(total_costs / iters)
+    if not np.isfinite(perplexity):
+        raise cli.UserError('the perplexity is %g at step %d: lower --learning_rate (now %g) or '
+                            '--max_grad_norm (now %g)' % (perplexity, step, LEARNING_RATE, MAX_GRAD_NORM))
+    return perplexity
+
+
+def add_constants(parser):
+    """Make the printed constants flags, here and for the scripts beside this one."""
+    parser.add_constants(
+        globals(),
+        DATA_PATH='folder with a ptb.train.txt, ptb.valid.txt and ptb.test.txt of your own, to use in '
+                  'place of the Penn Treebank',
+        HIDDEN_SIZE='units of an LSTM layer',
+        NUM_LAYERS='LSTM layers',
+        VOCAB_SIZE='words that the model knows; at least as many as the training text has',
+        LEARNING_RATE='learning rate',
+        TRAIN_BATCH_SIZE='rows of a training batch',
+        TRAIN_NUM_STEP='words of a row of a training batch',
+        EVAL_BATCH_SIZE='rows of a batch in evaluation',
+        EVAL_NUM_STEP='words of a row in evaluation',
+        NUM_EPOCH='times to go through the training data',
+        KEEP_PROB='share of the units that dropout keeps, over 0',
+        MAX_GRAD_NORM='global norm to which larger gradients are clipped')
+
+
+def parse(parser, argv):
+    """Parse `argv`. With --data_path there is nothing to download, and `args.data_dir` is that folder."""
+    if parser.parse_known_args(argv)[0].data_path:
+        parser.data = None
+    args = parser.parse(argv)
+    args.data_dir = DATA_PATH or args.data_dir
+    if KEEP_PROB == 0:
+        parser.error('argument --keep_prob: must be over 0, or no unit is left')
+    return args
+
+
+def check_data(train_data, valid_data, test_data, vocabulary_size):
+    """See, before a long training, that the data fit the settings.
+
+    Raises:
+        cli.UserError: a flag must be changed; it is named.
+    """
+    if vocabulary_size > VOCAB_SIZE:
+        raise cli.UserError('the training text has %d different words, more than --vocab_size %d: '
+                            'give --vocab_size %d' % (vocabulary_size, VOCAB_SIZE, vocabulary_size))
+    for name, data, flags, sizes in (
+            ('training', train_data, 'train', (TRAIN_BATCH_SIZE, TRAIN_NUM_STEP)),
+            ('validation', valid_data, 'eval', (EVAL_BATCH_SIZE, EVAL_NUM_STEP)),
+            ('test', test_data, 'eval', (EVAL_BATCH_SIZE, EVAL_NUM_STEP))):
+        if not reader.epoch_size(len(data), *sizes):
+            raise cli.UserError(
+                'the %s data, %d words, do not fill one batch: lower --%s_batch_size (now %d) or '
+                '--%s_num_step (now %d)' % (name, len(data), flags, sizes[0], flags, sizes[1]))
+
+
+def main(argv=None):
+    parser = cli.Parser(__doc__, data='ptb')
+    add_constants(parser)
+    args = parse(parser, argv)
+
+    train_data, valid_data, test_data, vocabulary_size = reader.ptb_raw_data(args.data_dir)
+    check_data(train_data, valid_data, test_data, vocabulary_size)
+
+    with tf.Graph().as_default():
+        tf.set_random_seed(args.seed)
+        initializer = tf.random_uniform_initializer(-0.05, 0.05)
+
+        with tf.variable_scope("language_model",
+                               reuse=None, initializer=initializer):
+            train_model = PTBModel(True, TRAIN_BATCH_SIZE, TRAIN_NUM_STEP)
+
+        # The same variables, in a graph without dropout and for other batches.
+        with tf.variable_scope("language_model",
+                               reuse=True, initializer=initializer):
+            eval_model = PTBModel(False, EVAL_BATCH_SIZE, EVAL_NUM_STEP)
+
+        with tf.Session() as session:
+            tf.initialize_all_variables().run()
+
+            for i in range(NUM_EPOCH):
+                print("In iteration: %d" % (i + 1))
+
+                run_epoch(session, train_model,
+                          train_data, train_model.train_op, True)
+
+                valid_perplexity = run_epoch(
+                    session, eval_model, valid_data, tf.no_op(), False)
+                print("Epoch: %d Validation Perplexity: %.3f" % (
+                    i + 1, valid_perplexity))
+
+            test_perplexity = run_epoch(
+                session, eval_model, test_data, tf.no_op(), False)
+            print("Test Perplexity: %.3f" % test_perplexity)
+
+
+if __name__ == '__main__':
+    cli.run(main)

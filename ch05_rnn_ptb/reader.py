@@ -1,0 +1,110 @@
+"""Read the Penn Treebank text (PTB) as word identifiers, and cut it into batches.
+
+Article 5 循环神经网络简介, section 自然语言建模. The article imports this module from
+tensorflow.models.rnn.ptb, which is in no package any more; its successor in the models repository
+returns queues in place of arrays. This one has the two functions that the article uses, and
+`reader_demo.py` checks them against the printed output, number by number.
+"""
+import collections
+import os
+
+import numpy as np
+
+import cli
+
+EOS = '<eos>'       # stands for the end of a line, which is the end of a sentence
+UNK = '<unk>'       # stands for rare words, already in the files
+
+
+def read_words(path):
+    """Return a text file's words as a list of str, with EOS at the end of each line.
+
+    Raises:
+        cli.UserError: the file is not UTF-8, or has no words.
+        OSError: it cannot be read.
+    """
+    try:
+        with open(path, encoding='utf-8') as file:
+            text = file.read()
+    except UnicodeDecodeError as error:
+        raise cli.UserError('%s is not UTF-8 text (byte %d is 0x%02x): save it as UTF-8' % (
+            path, error.start, error.object[error.start]))
+    words = text.replace('\n', ' %s ' % EOS).split()
+    if not set(words) - {EOS}:
+        raise cli.UserError('%s is empty: it must hold words, one sentence a line' % path)
+    return words
+
+
+def build_vocabulary(words):
+    """Return a dict from word to identifier: 0 for the most frequent, equals in alphabetical order."""
+    counter = collections.Counter(words)
+    pairs = sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))
+    return {word: i for i, (word, _) in enumerate(pairs)}
+
+
+def words_to_ids(words, vocabulary, path):
+    """Return the words' identifiers; a word that is not in the vocabulary becomes UNK's.
+
+    Raises:
+        cli.UserError: there is such a word, and the vocabulary has no UNK. `path` is named in it.
+    """
+    try:
+        # In PTB this never happens: the two other files use the words of the training data alone.
+        return [vocabulary[word] if word in vocabulary else vocabulary[UNK] for word in words]
+    except KeyError:
+        missing = next(word for word in words if word not in vocabulary)
+        raise cli.UserError('%s: the word %r is not in the training text; put %s for rare words '
+                            'there, to stand for it' % (path, missing, UNK))
+
+
+def ptb_raw_data(data_path):
+    """Read ptb.train.txt, ptb.valid.txt and ptb.test.txt of a folder.
+
+    Returns:
+        Three lists of identifiers, for training, validation and test, and the vocabulary's size.
+    Raises:
+        cli.UserError: a file is missing, empty or not UTF-8.
+    """
+    words = {}
+    for name in ('train', 'valid', 'test'):
+        path = os.path.join(data_path, 'ptb.%s.txt' % name)
+        if not os.path.isfile(path):
+            raise cli.UserError('%s is missing: the folder must hold ptb.train.txt, ptb.valid.txt '
+                                'and ptb.test.txt' % path)
+        words[path] = read_words(path)
+    vocabulary = build_vocabulary(words[os.path.join(data_path, 'ptb.train.txt')])
+    train_data, valid_data, test_data = (
+        words_to_ids(part, vocabulary, path) for path, part in words.items())
+    return train_data, valid_data, test_data, len(vocabulary)
+
+
+def epoch_size(data_len, batch_size, num_steps):
+    """Return how many batches `ptb_iterator` makes of `data_len` words; 0 if they are too few."""
+    # The last word of each row is a target only; what fills no batch is left out.
+    return max(data_len // batch_size - 1, 0) // num_steps
+
+
+def ptb_iterator(raw_data, batch_size, num_steps):
+    """Cut the sequence into `batch_size` rows of one length, and these into pieces of `num_steps`.
+
+    Row r of a batch goes on where row r of the batch before ended, so that the network's state can
+    be handed on from batch to batch (figure 6; batching.py draws it).
+
+    Args:
+        raw_data: a sequence of identifiers, as `ptb_raw_data` returns.
+    Yields:
+        (x, y), int32 arrays of shape [batch_size, num_steps]; y holds the word after each word of x.
+    Raises:
+        cli.UserError: the data do not fill one batch.
+    """
+    raw_data = np.array(raw_data, dtype=np.int32)
+    size = epoch_size(len(raw_data), batch_size, num_steps)
+    if size == 0:
+        raise cli.UserError('%d words do not fill one batch of %d rows of %d + 1 words: lower the '
+                            'batch size or the number of steps' % (len(raw_data), batch_size, num_steps))
+    batch_len = len(raw_data) // batch_size
+    data = raw_data[:batch_size * batch_len].reshape(batch_size, batch_len)
+    for i in range(size):
+        x = data[:, i * num_steps:(i + 1) * num_steps]
+        y = data[:, i * num_steps + 1:(i + 1) * num_steps + 1]
+        yield x, y
