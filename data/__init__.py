@@ -71,7 +71,7 @@ def folder(name, data_dir=None, sample=False):
         name: 'mnist' or 'ptb'.
         data_dir: a folder that holds the files, or holds them in a folder called `name`; what is
             missing is downloaded into it, what is there is never changed. By default the user's
-            cache folder, where a damaged file is downloaded again. 'sample' stands for `sample`.
+            cache folder, where a damaged file is downloaded again. 'sample' stands for the embedded sample.
         sample: use the embedded sample in place of the real data, and say so.
     Returns:
         The folder's absolute path.

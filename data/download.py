@@ -44,8 +44,8 @@ def fetch(folder, hashes, mirrors):
                 mirrors.sort(key=lambda mirror: mirror != used)
                 missing.pop(0)
     except OSError as error:
-        raise DataError('cannot write to %s: %s; make room or choose another folder with --data_dir'
-                        % (folder, error.strerror or error))
+        raise DataError('cannot write %s into %s: %s; make room there, or choose another folder with '
+                        '--data_dir' % (missing[0], folder, error.strerror or error))
 
 
 def fetch_file(name, sha256, folder, mirrors, scratch, missing):
@@ -53,7 +53,7 @@ def fetch_file(name, sha256, folder, mirrors, scratch, missing):
     faults = []
     for mirror in mirrors:
         url = mirror.format(name)
-        print('Downloading %s from %s' % (name, url.split('/')[2]), file=sys.stderr)
+        print('Downloading %s from %s into %s' % (name, url.split('/')[2], folder), file=sys.stderr)
         downloader = from_archive(name, scratch) if url.endswith('.tgz') else download
         try:
             # pooch compares the sha256, and removes what differs.
@@ -111,10 +111,12 @@ def from_archive(name, scratch):
                 member = next(member for member in tar if member.name.endswith('/data/' + name))
                 with tar.extractfile(member) as source, open(output_file, 'wb') as target:
                     shutil.copyfileobj(source, target)
-        except (tarfile.TarError, zlib.error, EOFError):
-            raise ValueError('damaged archive')
         except StopIteration:
             raise ValueError('not in the archive')
+        except (tarfile.TarError, zlib.error, EOFError, OSError) as error:
+            if getattr(error, 'errno', None):       # the disk's fault; gzip's own errors have no number
+                raise
+            raise ValueError('damaged archive')
     return downloader
 
 

@@ -8,6 +8,7 @@ script can tell the difference, but the task is another: results on the sample a
 import collections
 import gzip
 import hashlib
+import io
 import itertools
 import os
 import re
@@ -76,7 +77,7 @@ def make(folder=None):
 def faults(folder):
     """Check a sample against its SHA256SUMS: a dict as data.locate's, empty if there is no sample."""
     try:
-        with open(os.path.join(folder, SUMS)) as file:
+        with open(os.path.join(folder, SUMS), errors='replace') as file:
             lines = file.read().splitlines()
     except FileNotFoundError:
         return {}
@@ -126,7 +127,10 @@ def mnist_files():
 def idx(array):
     """A uint8 array as a compressed IDX file: two zeros, type 8, rank, the sizes, the bytes."""
     head = struct.pack('>HBB%dI' % array.ndim, 0, 8, array.ndim, *array.shape)
-    return gzip.compress(head + array.tobytes(), 6)
+    file = io.BytesIO()
+    with gzip.GzipFile(filename='', mode='wb', compresslevel=6, fileobj=file, mtime=0) as packed:
+        packed.write(head + array.tobytes())
+    return file.getvalue()
 
 
 def sentences():
