@@ -3,6 +3,7 @@
 Article 3 训练神经网络模型的常用方法, section TensorFlow 最佳实践样例程序, mnist_eval.py.
 
     python ch03_training_tricks/mnist_eval.py           # beside training; every 10 s until Ctrl-C
+    python ch03_training_tricks/mnist_eval.py --until_step 30000    # ... until training has ended
     python ch03_training_tricks/mnist_eval.py --once    # the newest checkpoint, also on the test data
 
 Shows how ExponentialMovingAverage.variables_to_restore reads the averages into the plain variables,
@@ -24,12 +25,13 @@ import mnist_train
 EVAL_INTERVAL_SECS = 10
 
 
-def evaluate(mnist, once=False):
+def evaluate(mnist, once=False, until_step=None):
     """Print the newest checkpoint's validation accuracy, every EVAL_INTERVAL_SECS seconds.
 
     Args:
         mnist: the data sets that read_data_sets returns.
         once: evaluate once, on the test data too, and return.
+        until_step: return when a checkpoint of this step or a later one was evaluated.
     Raises:
         cli.UserError: with `once`, when there is no checkpoint that fits the network.
     """
@@ -82,6 +84,8 @@ def evaluate(mnist, once=False):
                             print("After %s training step(s), test "
                                   "accuracy = %g" % (global_step, accuracy_score))
                             return
+                        if until_step and int(global_step) >= until_step:
+                            return
                 elif once:
                     raise cli.UserError('no checkpoint in %s: run mnist_train.py first, or name another '
                                         '--model_save_path' % mnist_train.MODEL_SAVE_PATH)
@@ -95,6 +99,8 @@ def main(argv=None):
     parser = cli.Parser(__doc__, data='mnist', seed=False)
     parser.add_argument('--once', action='store_true',
                         help='evaluate the newest checkpoint once, on validation and test data')
+    parser.add_argument('--until_step', type=cli.positive_int, metavar='STEP',
+                        help='end when a checkpoint of this training step was evaluated')
     parser.add_constants(
         vars(mnist_inference),
         LAYER1_NODE='nodes of the hidden layer, as in training')
@@ -108,7 +114,7 @@ def main(argv=None):
     args = parser.parse(argv)
 
     mnist = input_data.read_data_sets(args.data_dir, one_hot=True)
-    evaluate(mnist, args.once)
+    evaluate(mnist, args.once, args.until_step)
     if args.sample:
         print("These are digits of the embedded sample, not MNIST's: the article's ~98.4 % does not apply.")
     else:
