@@ -1,6 +1,6 @@
 """The project's requirements. `make venv` installs the exact versions of requirements.lock.
 
-`pip install -e .[all]` without the lock installs what these ranges allow.
+`pip install -e .[all]` without the lock installs whatever these ranges allow by then.
 """
 import io
 import os
@@ -10,18 +10,19 @@ from setuptools import setup
 HERE = os.path.dirname(os.path.abspath(__file__))
 
 INSTALL = [
-    # 1.15 is the last release of TensorFlow 1, and 1.15.5 its last patch. The GPU build also runs
-    # without a GPU; macOS has only the CPU build.
+    # 1.15 is the last TensorFlow 1. The GPU build also runs without a GPU; macOS has only the CPU build.
     'tensorflow-gpu ==1.15.*; sys_platform != "darwin"',
     'tensorflow ==1.15.*; sys_platform == "darwin"',
-    # TensorFlow 1.15 names no upper bounds, yet works with neither protobuf 3.21 nor h5py 3.
+    # TensorFlow 1.15 bounds neither, and works with neither protobuf 4 nor h5py 3.
     'protobuf <3.21',
     'h5py <3',
     'numpy >=1.16,<1.19',
+    'scipy >=1.4',
     'scikit-learn >=1.0',
     'matplotlib >=3.5',
     'jupyter',
     'pooch >=1.6',
+    'requests',
     'tqdm',
     'portpicker',
 ]
@@ -29,16 +30,16 @@ INSTALL = [
 EXTRAS = {
     'ch06': ['keras ==2.3.1', 'tflearn ==0.5.0'],
     'test': ['pytest >=7.4', 'pytest-timeout', 'jupytext >=1.15', 'nbformat', 'nbclient', 'ipykernel'],
-    # What builds the two requirements that have no wheel, gast and tflearn.
+    # What builds the requirements that have no wheel, gast and tflearn. setuptools 69 needs a newer Python.
     'build': ['pip', 'setuptools <69', 'wheel'],
 }
-EXTRAS['all'] = sorted(sum(EXTRAS.values(), []))
+EXTRAS['all'] = EXTRAS['ch06'] + EXTRAS['test']
 
-with io.open(os.path.join(HERE, 'README.md'), encoding='utf-8') as readme:
-    README = readme.read()
+with io.open(os.path.join(HERE, 'README.md'), encoding='utf-8') as file:
+    README = file.read()
 
 setup(
-    name='infoq-tensorflow-companion',
+    name='tensorflow-companion',
     version='1.0.0',
     description='Runnable code companion of the seven InfoQ articles 深入浅出TensorFlow (2017)',
     long_description=README,
