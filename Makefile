@@ -51,11 +51,13 @@ mnist: venv
 
 # One lock for Linux, macOS and Windows. Lines for other Pythons than 3.7 are left out, and so is the
 # condition "only on 3.7" of all others: with it, pip on another Python would silently install nothing.
+# Send2Trash 2.0.0 excludes Python 3.7 with a "!=3.7.*", which uv overlooks.
 # To renew every pin, delete requirements.lock first. uv needs Python 3.8 or newer, as `python3`.
 lock:
 	@rm -rf build/lock && mkdir -p build && python3 -m venv build/lock
 	@build/lock/bin/python -m pip install -q uv==0.13.9
-	@printf '[tool.uv]\nenvironments = ["python_full_version < \0473.8\047"]\n' > build/lock/pyproject.toml
+	@printf '%s\n' '[tool.uv]' "environments = [\"python_full_version < '3.8'\"]" \
+	    'constraint-dependencies = ["send2trash<2"]' > build/lock/pyproject.toml
 	@test ! -e requirements.lock || cp requirements.lock build/lock/
 	@python=`./find_python.sh` && UV_CUSTOM_COMPILE_COMMAND='make lock' build/lock/bin/uv -q \
 	    --project build/lock pip compile setup.py --all-extras --universal --python "$$python" \
