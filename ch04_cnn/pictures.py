@@ -52,8 +52,10 @@ def grid(pictures, title, columns, titles=None):
         titles: a short text for each picture, or None.
     """
     rows = max(1, -(-len(pictures) // columns))
-    figure = matplotlib.figure.Figure(figsize=(columns * 0.85, rows * (1.05 if titles else 0.85) + 0.6))
+    height = rows * (1.05 if titles else 0.85) + 0.6
+    figure = matplotlib.figure.Figure(figsize=(columns * 0.85, height))
     figure.suptitle(title)
+    figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=1 - 0.6 / height)
     for i, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         axes.axis('off')
         if i < len(pictures):
@@ -106,7 +108,8 @@ def main(argv=None):
         layers = ['layer1-conv1/Relu', 'layer2-pool1/MaxPool', 'layer3-conv2/Relu', 'layer4-pool2/MaxPool']
         maps = sess.run([graph.get_tensor_by_name(name + ':0') for name in layers],
                         feed_dict={x: images[index:index + 1]})
-        figure = matplotlib.figure.Figure(figsize=(11, 10))
+        figure = matplotlib.figure.Figure(figsize=(11, 6.6))
+        figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=0.9)
         rows = figure.subplots(5, 10, squeeze=False)
         rows[0, 0].imshow(images[index, :, :, 0], cmap='gray_r')
         rows[0, 0].set_title('test digit %d' % index, fontsize=8)

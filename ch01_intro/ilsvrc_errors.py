@@ -1,0 +1,64 @@
+"""Plot the error rates that article 1 gives in its text, and work out what they say.
+
+Article 1 深度学习及 TensorFlow 简介, section 深度学习的应用 (figure 5, and the numbers on speech).
+
+    python ch01_intro/ilsvrc_errors.py
+
+Shows the top-5 errors of the ImageNet competition ILSVRC before and after deep learning, beside the
+published results of each year's winner, and what a fall by 4 points a year is as a share. Takes two
+seconds. Expect 26 % to 16 % in the year that deep learning came, 4 points a year from then on, which is
+37 % of the errors each year, and for speech (TIMIT) 3.8 points, or 17.5 % of the errors.
+"""
+import matplotlib.figure
+
+import cli
+
+# Per cent, as the text gives them. It dates 26 only as the lowest before deep learning: 2011.
+ARTICLE = {2011: 26, 2012: 16, 2015: 4}
+HUMAN = 5
+TIMIT_MIXTURE, TIMIT_DEEP = 21.7, 17.9
+
+# The winners' test errors without other training data: image-net.org, ILSVRC 2010 to 2015, and
+# Russakovsky et al. 2015 (also for one person's 5.1 %).
+PUBLISHED = {2010: 28.2, 2011: 25.8, 2012: 16.4, 2013: 11.7, 2014: 6.7, 2015: 3.6}
+
+
+def fall(first, last, years=1):
+    """Say how errors fell from `first` to `last` per cent: in points, and as a share of the errors."""
+    return '%.1f points a year, %.1f %% of the errors each year' % (
+        (first - last) / float(years), 100 * (1 - (float(last) / first) ** (1.0 / years)))
+
+
+def main(argv=None):
+    parser = cli.Parser(__doc__, seed=False)
+    parser.add_argument('--picture', default='runs/ch01_intro/ilsvrc_errors.png', metavar='FILE',
+                        help='the PNG file to save (default: %(default)s)')
+    args = parser.parse(argv)
+
+    print('year   article   published')
+    for year in sorted(PUBLISHED):
+        print('%d   %5s %%   %7.1f %%' % (year, ARTICLE.get(year, '-'), PUBLISHED[year]))
+    for name, errors in ('article', ARTICLE), ('published', PUBLISHED):
+        print('2011 to 2012, %s: %s' % (name, fall(errors[2011], errors[2012])))
+        print('2012 to 2015, %s: %s' % (name, fall(errors[2012], errors[2015], 3)))
+    print('TIMIT, %.1f %% to %.1f %%: %.1f points, %.1f %% of the errors' % (
+        TIMIT_MIXTURE, TIMIT_DEEP, TIMIT_MIXTURE - TIMIT_DEEP, 100 * (1 - TIMIT_DEEP / TIMIT_MIXTURE)))
+
+    figure = matplotlib.figure.Figure(figsize=(7, 4.5))
+    axes = figure.subplots()
+    years = sorted(PUBLISHED)
+    axes.bar(years, [PUBLISHED[year] for year in years], color=['C7' if year < 2012 else 'C0' for year in years],
+             alpha=0.5, label='published results (blue: deep learning)')
+    axes.plot(sorted(ARTICLE), [ARTICLE[year] for year in sorted(ARTICLE)], 'ko', label="the article's text")
+    axes.axhline(HUMAN, color='C3', linestyle='--', label='a person, in the text: %d %%' % HUMAN)
+    for year, error in ARTICLE.items():
+        axes.annotate('%d %%' % error, (year, error), xytext=(6, 5), textcoords='offset points')
+    axes.set_xticks(years)
+    axes.set_ylabel('top-5 error, per cent')
+    axes.set_title('The best of each ILSVRC, image classification')
+    axes.legend()
+    cli.save_figure(figure, args.picture)
+
+
+if __name__ == '__main__':
+    cli.run(main)
