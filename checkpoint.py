@@ -1,5 +1,6 @@
 """Resume a training from its folder of checkpoints. Shared by the chapters' training scripts."""
 import os
+import tempfile
 
 import tensorflow as tf
 
@@ -15,14 +16,22 @@ def resume(saver, session, folder):
     Returns:
         True if a checkpoint was restored.
     Raises:
-        cli.UserError: the checkpoint is damaged, or was made by another network.
+        cli.UserError: the folder cannot be written, or its checkpoint is damaged or another network's.
     """
-    os.makedirs(folder, exist_ok=True)
-    if not os.access(folder, os.W_OK):
-        raise cli.UserError('%s is read-only: checkpoints cannot be saved there; '
-                            'choose another --model_save_path' % folder)
-    state = tf.train.get_checkpoint_state(folder)
+    try:
+        os.makedirs(folder, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise cli.UserError('no checkpoint can be saved in %s (%s): choose another --model_save_path' % (
+            folder, error.strerror))
+    try:
+        state = tf.train.get_checkpoint_state(folder)
+    except ValueError:                           # not even text
+        state = None
     if not state or not state.model_checkpoint_path:
+        if os.path.exists(os.path.join(folder, 'checkpoint')):
+            raise cli.UserError('%s is damaged: delete the folder to train anew, or choose another '
+                                '--model_save_path' % os.path.join(folder, 'checkpoint'))
         return False
     path = state.model_checkpoint_path
     try:

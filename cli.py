@@ -164,10 +164,16 @@ def run(main):
     except OSError as error:
         message, status = ('%s: %s' % (error.filename, error.strerror) if error.filename else str(error)), 1
     except Exception as error:
-        # tf.errors.OpError; its full text repeats the graph's whole stack.
-        if verbose() or not hasattr(error, 'node_def'):
+        if verbose():
             raise
-        message, status = '%s: %s' % (type(error).__name__, error.message.split('\n')[0]), 1
+        elif hasattr(error, 'node_def'):         # a tf.errors.OpError; its text repeats the graph's stack
+            message, status = '%s: %s' % (type(error).__name__, error.message.split('\n')[0]), 1
+        elif str(error).startswith('Cannot feed value of shape'):
+            message, status = '%s: a flag does not fit the data' % error, 1
+        else:
+            raise
+    if 'No space left on device' in message:
+        message += '; free some space and start again: what was saved before is kept'
     folder, name = os.path.split(sys.argv[0])
     if name == '__main__.py':
         name = 'python -m %s' % os.path.basename(folder)

@@ -19,7 +19,7 @@ W1 = [[0.2, 0.1, 0.4],
 B1 = [-0.5, 0.1, -0.1]
 # The formula of Y prints the products of the second layer, not its weights.
 Y_TERMS = [0.054, 0.028, -0.072]
-B2 = 0.1
+B2 = [0.1]
 
 
 def relu(value):
@@ -41,16 +41,16 @@ def main(argv=None):
     # the sums before ReLU times a weight; whatever these weights are, they meet a11 = a12 = 0.
     w2 = np.array(Y_TERMS) / sums
     print('W2 = %s' % np.round(w2, 3))
-    print('as printed:  Y = f(%g + %g + %g + %g) = %.2f' % (tuple(Y_TERMS) + (B2, relu(sum(Y_TERMS) + B2))))
-    y = relu(sum(a[j] * w2[j] for j in range(3)) + B2)
+    print('as printed:  Y = f(%g + %g + %g + %g) = %.2f' % (tuple(Y_TERMS) + (B2[0], relu(sum(Y_TERMS) + B2[0]))))
+    y = relu(sum(a[j] * w2[j] for j in range(3)) + B2[0])
     print('with ReLU:   Y = f(%g + %g + %.3f + %g) = %.3f' % (
-        abs(a[0] * w2[0]), abs(a[1] * w2[1]), a[2] * w2[2], B2, y))
+        abs(a[0] * w2[0]), abs(a[1] * w2[1]), a[2] * w2[2], B2[0], y))
 
     # The same by matrix products, in the article's two lines.
     with tf.Graph().as_default():
         x = tf.constant([X])
         w1, b1 = tf.constant(W1), tf.constant(B1)
-        w2, b2 = tf.constant(w2.reshape(3, 1), tf.float32), tf.constant([B2])
+        w2, b2 = tf.constant(w2.reshape(3, 1), tf.float32), tf.constant(B2)
         a = tf.nn.relu(tf.matmul(x, w1) + b1)
         y = tf.nn.relu(tf.matmul(a, w2) + b2)
         with tf.Session() as sess:

@@ -87,6 +87,8 @@ def main(argv=None):
     parser = cli.Parser(__doc__, data='mnist')
     parser.add_constants(
         globals(),
+        INPUT_NODE='pixels of a picture',
+        OUTPUT_NODE='classes',
         LAYER1_NODE='nodes of the hidden layer',
         BATCH_SIZE='pictures in a training batch',
         LEARNING_RATE='learning rate',

@@ -45,6 +45,10 @@ def minimise(learning_rate, steps):
 
 def main(argv=None):
     parser = cli.Parser(__doc__, seed=False)
+    parser.add_constants(
+        globals(),
+        X_START='where x starts',
+        TARGET='how small x is to become')
     parser.add_argument('--picture', default='runs/ch03_training_tricks/gradient_descent.png', metavar='FILE',
                         help='the PNG file to save (default: %(default)s)')
     args = parser.parse(argv)
@@ -56,7 +60,10 @@ def main(argv=None):
     print('TensorFlow at 1: %s' % ' '.join('%.4g' % x for x in paths[1.0][:4]))
     print('TensorFlow at 0.001, after 5 steps: %.2f' % paths[0.001][5])
     for rate in (0.3, 0.001):
-        steps = next(step for step, x in enumerate(paths[rate]) if x <= TARGET)
+        steps = next((step for step, x in enumerate(paths[rate]) if x <= TARGET), None)
+        if not steps:
+            print('x > %g at learning rate %g after %d steps' % (TARGET, rate, len(paths[rate]) - 1))
+            continue
         print('x <= %g at learning rate %g: after %d steps (x = %.4f, one step before %.4f)' % (
             TARGET, rate, steps, paths[rate][steps], paths[rate][steps - 1]))
 

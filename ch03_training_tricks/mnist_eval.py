@@ -58,34 +58,37 @@ def evaluate(mnist, once=False, until_step=None):
 
         while True:
             with tf.Session() as sess:
-                # The file `checkpoint` of the folder names the newest checkpoint.
-                ckpt = tf.train.get_checkpoint_state(
-                    mnist_train.MODEL_SAVE_PATH)
-                if ckpt and ckpt.model_checkpoint_path:
-                    try:
+                try:
+                    # The file `checkpoint` of the folder names the newest checkpoint.
+                    ckpt = tf.train.get_checkpoint_state(
+                        mnist_train.MODEL_SAVE_PATH)
+                    if ckpt and ckpt.model_checkpoint_path:
                         saver.restore(sess, ckpt.model_checkpoint_path)
-                    except (tf.errors.OpError, ValueError) as error:
-                        # A trainer that runs may just have replaced it; then the next one is whole.
-                        fault = 'cannot read %s: it is being replaced, damaged, or of another network (%s)' % (
-                            ckpt.model_checkpoint_path, type(error).__name__)
-                        if once:
-                            raise cli.UserError(fault + '; train anew, or name another --model_save_path')
-                        print('%s; trying again in %d s' % (fault, EVAL_INTERVAL_SECS), file=sys.stderr)
-                    else:
-                        # The step is the end of the file name.
-                        global_step = ckpt.model_checkpoint_path\
-                            .split('/')[-1].split('-')[-1]
-                        accuracy_score = sess.run(accuracy, feed_dict=validate_feed)
-                        print("After %s training step(s), validation "
+                except (tf.errors.OpError, ValueError) as error:
+                    # A trainer that runs may just have replaced it; then the next one is whole.
+                    fault = 'cannot read the newest checkpoint in %s: it is being replaced, damaged, or of ' \
+                        'another network (%s)' % (mnist_train.MODEL_SAVE_PATH, type(error).__name__)
+                    if once:
+                        raise cli.UserError(fault + '; train anew, or name another --model_save_path')
+                    print('%s; trying again in %d s' % (fault, EVAL_INTERVAL_SECS), file=sys.stderr)
+                    time.sleep(EVAL_INTERVAL_SECS)
+                    continue
+
+                if ckpt and ckpt.model_checkpoint_path:
+                    # The step is the end of the file name.
+                    global_step = ckpt.model_checkpoint_path\
+                        .split('/')[-1].split('-')[-1]
+                    accuracy_score = sess.run(accuracy, feed_dict=validate_feed)
+                    print("After %s training step(s), validation "
+                          "accuracy = %g" % (global_step, accuracy_score))
+                    if once:
+                        accuracy_score = sess.run(accuracy, feed_dict={
+                            x: mnist.test.images, y_: mnist.test.labels})
+                        print("After %s training step(s), test "
                               "accuracy = %g" % (global_step, accuracy_score))
-                        if once:
-                            accuracy_score = sess.run(accuracy, feed_dict={
-                                x: mnist.test.images, y_: mnist.test.labels})
-                            print("After %s training step(s), test "
-                                  "accuracy = %g" % (global_step, accuracy_score))
-                            return
-                        if until_step and int(global_step) >= until_step:
-                            return
+                        return
+                    if until_step and int(global_step) >= until_step:
+                        return
                 elif once:
                     raise cli.UserError('no checkpoint in %s: run mnist_train.py first, or name another '
                                         '--model_save_path' % mnist_train.MODEL_SAVE_PATH)
@@ -103,6 +106,8 @@ def main(argv=None):
                         help='end when a checkpoint of this training step was evaluated')
     parser.add_constants(
         vars(mnist_inference),
+        INPUT_NODE='pixels of a picture',
+        OUTPUT_NODE='classes',
         LAYER1_NODE='nodes of the hidden layer, as in training')
     parser.add_constants(
         vars(mnist_train),

@@ -100,6 +100,8 @@ def main(argv=None):
     parser = cli.Parser(__doc__, data='mnist')
     parser.add_constants(
         vars(mnist_inference),
+        INPUT_NODE='pixels of a picture',
+        OUTPUT_NODE='classes',
         LAYER1_NODE='nodes of the hidden layer')
     parser.add_constants(
         globals(),
