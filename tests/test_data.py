@@ -63,7 +63,7 @@ def test_folder_within_data_dir_or_data_dir_itself(small, tmp_path):
 
 
 def test_the_folder_with_right_files_is_preferred(small, tmp_path):
-    fill(tmp_path / 'ptb', {'a.txt': b'wrong'})
+    fill(tmp_path / 'ptb', {name: b'wrong' for name in small})
     fill(tmp_path, small)
     assert data.folder('ptb', str(tmp_path)) == str(tmp_path)
 
@@ -421,8 +421,8 @@ def test_sample_from_the_shell(cache, tmp_path, monkeypatch, capfd):
 def test_module_runs_from_the_shell_without_tensorflow(small, tmp_path):
     code = ('import sys, runpy; sys.modules["tensorflow"] = None; '
             'runpy.run_module("data", run_name="__main__", alter_sys=True)')
-    done = subprocess.run([sys.executable, '-c', code, 'verify', '--data_dir', str(tmp_path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          universal_newlines=True, timeout=60)
+    done = subprocess.run([sys.executable, '-c', code, 'verify', '--data_dir', str(tmp_path)],
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=60)
     assert (done.returncode, done.stderr) == (1, '')
     assert done.stdout.count('MISSING') == 7
 

@@ -4,7 +4,6 @@ import hashlib
 import http.server
 import io
 import os
-import resource
 import shutil
 import socketserver
 import subprocess
@@ -46,7 +45,7 @@ class Mirrors(http.server.BaseHTTPRequestHandler):
             body = body[:-1] + b'?'
         self.send_response(200)
         if behaviour == 'encoded':
-            self.send_header('Content-Encoding', 'x-gzip')
+            self.send_header('Content-Encoding', 'gzip')
         if behaviour != 'unmeasured':
             self.send_header('Content-Length', str(len(body)))
         self.end_headers()
@@ -314,7 +313,18 @@ def test_full_disk(server, tmp_path):
         '--data_dir' % (tmp_path / 'mnist', os.strerror(errno.EFBIG))]
     assert contents(tmp_path / 'mnist') == {}
     assert len(server.requests) == 1                    # no other mirror can mend that
-    assert resource.getrlimit(resource.RLIMIT_FSIZE)[0] == resource.RLIM_INFINITY
+
+
+def test_disk_that_fills_up_with_the_content_of_an_archive(server, monkeypatch, tmp_path):
+    monkeypatch.setitem(MEMBERS, './simple-examples/data/one.gz', bytes(500000))
+    limit = 'import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200000, 200000))'
+    program = start([server.url('good', 'simple-examples.tgz')], 'fetch', '--data_dir', str(tmp_path),
+                    extra=limit)
+    err = program.communicate(timeout=30)[1]
+    assert program.returncode == 1
+    assert 'cannot write one.gz into %s: %s; make room' % (
+        tmp_path / 'mnist', os.strerror(errno.EFBIG)) in err
+    assert contents(tmp_path / 'mnist') == {}
 
 
 def test_folder_that_cannot_be_made(server, monkeypatch):
