@@ -8,7 +8,6 @@ Examples:
 """
 import argparse
 import os
-import sys
 
 import cli
 import data
@@ -69,5 +68,4 @@ def show(names, data_dir, mirrors):
 
 
 if __name__ == '__main__':
-    sys.argv[0] = 'python -m data'         # the name that cli.run gives to an error
     cli.run(main)
