@@ -21,7 +21,7 @@ import numpy as np
 
 import data
 
-VERSION = '# data/sample.py, version 1'
+VERSION = '# data/sample.py, version 2'
 SUMS = 'SHA256SUMS'
 
 # input_data.read_data_sets takes the first 5,000 training pictures for validation: 250 x 20.
@@ -102,7 +102,10 @@ def mnist_files():
 
     digits = load_digits()
     small = digits.images / 16.0                                        # [1797, 8, 8], from 0 to 1
-    large = ndimage.zoom(small, (1, 2.5, 2.5), order=1)                 # [1797, 20, 20]
+    large = ndimage.zoom(small, (1, 2.5, 2.5), order=3)                 # [1797, 20, 20]
+    # As much contrast as gives MNIST's mean of 0.13 and spread of 0.30: on the paler, blurred digits
+    # article 3's learning rate of 0.8 is too high, and its network does not learn.
+    large = np.clip((large - 0.4) / 0.5, 0, 1)
     centred = np.pad(np.rint(255 * large).astype(np.uint8), ((0, 0), (4, 4), (4, 4)), 'constant')
 
     # Shifts of at most two pixels, the smallest first.
