@@ -1,0 +1,79 @@
+"""RESULTS.md is what the committed logs give, and they are within their bands."""
+import glob
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from conftest import ROOT
+
+sys.path.insert(0, os.path.join(ROOT, 'results'))
+import report  # noqa: E402
+
+
+def test_results_are_those_of_the_logs():
+    with open(report.OUTPUT, encoding='utf-8') as file:
+        assert file.read() == report.render(), 'run python results/report.py'
+
+
+@pytest.mark.parametrize('path', sorted(glob.glob(os.path.join(ROOT, 'results', 'logs', '*.log'))))
+def test_each_log_says_how_it_was_made(path):
+    text = open(path, encoding='utf-8').read()
+    header = dict(re.findall(r'^# (\w+): (.*)$', text, re.MULTILINE))
+    assert set(header) == {'command', 'date', 'machine', 'versions', 'seconds'}
+    assert header['command'].startswith('python ch0') and 'tensorflow' in header['versions']
+    name = os.path.basename(path)[:-len('.log')]
+    assert name in report.render(), 'RESULTS.md names each log'
+
+
+def test_article_2_within_its_bands():
+    for run in report.of_seeds('mnist_fc', report.FC_LINE):
+        for step, printed in report.FC_ACCURACY.items():
+            if step:
+                assert abs(run[step] - printed) <= report.BANDS['fc_accuracy']
+    tests = report.of_seeds('mnist_fc', report.FC_TEST_LINE)
+    assert len(tests) == 3
+    assert all(abs(run[10000] - report.FC_TEST) <= report.BANDS['fc_test'] for run in tests)
+
+
+def test_article_3_within_its_bands():
+    losses = report.of_seeds('mnist_train', report.LOSS_LINE)
+    assert len(losses) == 3
+    for run in losses:
+        assert 2 < run[1] < 6
+        assert all(printed / 2 < run[step] < printed * 2 for step, printed in report.TRAIN_LOSS.items() if step > 1)
+    for run in report.of_seeds('mnist_eval', report.VALIDATION_LINE):
+        assert all(abs(run[step] - printed) <= report.BANDS['eval_accuracy']
+                   for step, printed in report.EVAL_ACCURACY.items() if step > 1)
+    for run in report.of_seeds('mnist_eval_once', report.VALIDATION_LINE):
+        assert run[30000] >= 0.980
+    for run in report.of_seeds('mnist_eval_once', report.TEST_LINE):
+        assert abs(run[30000] - report.TRICKS_ACCURACY) <= report.BANDS['tricks_accuracy']
+
+
+def test_article_4_within_its_band():
+    tests = report.of_seeds('lenet-eval', report.TEST_LINE)
+    assert tests and all(max(run.items())[1] >= 0.990 for run in tests)
+
+
+def test_article_5_within_its_band():
+    seeds = report.seeds_of('ptb_word_lm')
+    assert len(seeds) == 3
+    tests = [report.perplexities(seed)[2] for seed in seeds]
+    assert abs(report.mean(tests) - report.PTB_TEST) <= report.BANDS['ptb_test']
+
+
+def test_record_keeps_a_failed_run_apart(tmp_path):
+    (tmp_path / 'record.py').write_text(open(os.path.join(ROOT, 'results', 'record.py')).read())
+    record = [sys.executable, str(tmp_path / 'record.py')]
+    good = subprocess.run(record + ['good', 'python', '-c', 'print("Extracting /x"); print("42")'],
+                          stdout=subprocess.PIPE, universal_newlines=True)
+    assert good.returncode == 0 and good.stdout == 'Extracting /x\n42\n'
+    text = (tmp_path / 'logs' / 'good.log').read_text()
+    assert re.match('# command: python -c .*\n# date: .*\n# machine: .*\n# versions: .*\n42\n# seconds: ', text)
+    bad = subprocess.run(record + ['bad', 'python', '-c', 'print("1"); raise SystemExit(7)'],
+                         stderr=subprocess.PIPE, universal_newlines=True)
+    assert bad.returncode == 1 and 'status 7' in bad.stderr
+    assert sorted(os.listdir(str(tmp_path / 'logs'))) == ['bad.log.part', 'good.log']
