@@ -96,6 +96,9 @@ def main(argv=None):
     args = parser.parse(argv)
 
     mnist = input_data.read_data_sets(args.data_dir, one_hot=True, seed=args.seed)
+    if BATCH_SIZE > mnist.train.num_examples:
+        raise cli.UserError('--batch_size %d is more than the %d training pictures' % (
+            BATCH_SIZE, mnist.train.num_examples))
     with tf.Graph().as_default():
         tf.set_random_seed(args.seed)
         train(mnist)

@@ -7,6 +7,8 @@ import pytest
 import tensorflow as tf
 from matplotlib import image as png
 
+import cli
+
 
 def accuracies(text, which):
     return [float(value) for value in re.findall(which + r' accuracy using average model is ([\d.]+)', text)]
@@ -106,6 +108,12 @@ def test_mnist_fc_with_a_flag_that_does_not_fit_the_data(shell, flag):
     result = shell('ch02_mnist_basics/mnist_fc.py', '--' + flag, 77)
     assert result.returncode == 1 and 'Traceback' not in result.stderr
     assert 'flag does not fit the data' in result.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize('path', ['ch02_mnist_basics/mnist_fc.py', 'ch03_training_tricks/mnist_train.py'])
+def test_a_batch_larger_than_the_data(run_script, path):
+    with pytest.raises(cli.UserError, match='--batch_size 6236 is more than the 6235 training pictures'):
+        run_script(path, '--batch_size', 6236)
 
 
 @pytest.mark.real_data
