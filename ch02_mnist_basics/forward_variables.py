@@ -6,7 +6,8 @@ Article 2 TensorFlow 解决 MNIST 问题入门, section TensorFlow 实现前向�
 
 Shows tf.Variable, its initialisers, and global_variables_initializer. Takes three seconds. The article
 prints [[3.95757794]]; the program that it prints gives [[1.7131824]]. The printed number is what the same
-weights give without the two ReLUs, and this script computes both.
+weights give without the two ReLUs, and this script computes both. The snippet before the program comes last:
+random_normal with stddev=2, and a variable that starts from another one.
 """
 import tensorflow as tf
 
@@ -38,6 +39,18 @@ def main(argv=None):
         linear = tf.matmul(tf.matmul(x, w1) + b1, w2) + b2
         print('without ReLU: [[%.9g]]' % sess.run(linear))
         sess.close()
+
+    with tf.Graph().as_default():
+        weights = tf.Variable(tf.random_normal([2, 3], stddev=2))
+        # The other ways to start: a constant, as the biases above, or what another variable starts from.
+        twice = tf.Variable(weights.initialized_value() * 2)
+        many = tf.random_normal([200, 300], stddev=2, seed=1)
+        with tf.Session() as sess:
+            sess.run(tf.global_variables_initializer())
+            print('shape %s; twice the other: %s' % (
+                weights.shape, (sess.run(twice) == 2 * sess.run(weights)).all()))
+            values = sess.run(many)
+            print('60000 such numbers: mean %.2f, standard deviation %.2f' % (values.mean(), values.std()))
 
 
 if __name__ == '__main__':

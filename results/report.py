@@ -102,7 +102,7 @@ def source(*names):
 def curves(path):
     """Save article 3's curves, ours thin and the article's as dots."""
     figure = matplotlib.figure.Figure(figsize=(10, 4))
-    panels = (('loss on training batch', TRAIN_LOSS, of_seeds('mnist_train', LOSS_LINE), (0.05, 5)),
+    panels = (('loss on training batch', TRAIN_LOSS, of_seeds('mnist_train', LOSS_LINE), (0.02, 5)),
               ('validation accuracy', EVAL_ACCURACY, of_seeds('mnist_eval', VALIDATION_LINE), (0.97, 0.99)))
     for axes, (label, printed, ours, limits) in zip(figure.subplots(1, 2), panels):
         for seed, run in zip(SEEDS, ours):

@@ -47,7 +47,8 @@ def test_forward_by_hand(run_script):
 
 def test_forward_variables_and_where_the_printed_number_is_from(run_script):
     assert run_script('ch02_mnist_basics/forward_variables.py').splitlines() == [
-        '[[1.7131824]]', 'without ReLU: [[3.95757794]]']
+        '[[1.7131824]]', 'without ReLU: [[3.95757794]]', 'shape (2, 3); twice the other: True',
+        '60000 such numbers: mean -0.01, standard deviation 2.01']
 
 
 def test_forward_placeholder(run_script):
