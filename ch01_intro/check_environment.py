@@ -21,17 +21,14 @@ import subprocess
 import sys
 import tempfile
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-INSTALL = '`make venv`, then .venv/bin/python in place of python'
+REMEDIES = {'install': '`make venv`, then .venv/bin/python in place of python',
+            'first': 'mend the lines above first'}
 
 # Where a package's module has another name.
 MODULES = {'scikit-learn': 'sklearn', 'tensorflow-gpu': 'tensorflow', 'protobuf': 'google.protobuf'}
 EXTRAS = ['ch06']
-# Checkpoints of all chapters, pictures and graphs.
-NEEDED_BYTES = 10 ** 9
-
 # These run in a Python of their own: an import may crash, and must not take this program along.
-IMPORT = '''
+PROGRAMS = {'import': '''
 import importlib, json, sys
 module = importlib.import_module(sys.argv[1])
 try:
@@ -40,8 +37,7 @@ try:
 except Exception:
     installed = None
 print(json.dumps([getattr(module, '__version__', installed), installed, getattr(module, '__file__', None)]))
-'''
-DEVICES = '''
+''', 'devices': '''
 import json
 import tensorflow as tf
 from tensorflow.python.client import device_lib
@@ -49,7 +45,12 @@ devices = [(d.device_type, d.name, d.physical_device_desc) for d in device_lib.l
 with tf.Session() as sess:
     total = sess.run(tf.constant([1.0, 2.0]) + tf.constant([2.0, 3.0])).tolist()
 print(json.dumps([devices, total, tf.test.is_built_with_cuda()]))
-'''
+'''}
+
+
+def root():
+    """The project's folder."""
+    return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 class Fault(Exception):
@@ -74,7 +75,7 @@ def result(process):
     if process.returncode < 0:
         raise RuntimeError('crashed with signal %d' % -process.returncode)
     if process.returncode:
-        raise RuntimeError(([line for line in error.splitlines() if line.strip()] or ['no message'])[-1].strip())
+        raise RuntimeError((error.strip() or 'no message').splitlines()[-1].strip())
     return json.loads(out.splitlines()[-1])
 
 
@@ -82,7 +83,7 @@ def check_python():
     text = 'Python %s, %d bit, %s' % (platform.python_version(), 64 if sys.maxsize > 2 ** 32 else 32,
                                       platform.machine())
     if sys.version_info[:2] != (3, 7) or sys.maxsize <= 2 ** 32:
-        raise Fault(text + ': TensorFlow 1.15 needs Python 3.7 with 64 bit', INSTALL)
+        raise Fault(text + ': TensorFlow 1.15 needs Python 3.7 with 64 bit', REMEDIES['install'])
     if platform.machine() not in ('x86_64', 'AMD64'):
         raise Fault(text + ': TensorFlow 1.15 is built for x86-64 only',
                     'an x86-64 machine, or an emulated one (docker run --platform linux/amd64)')
@@ -110,18 +111,19 @@ def check_project():
         result(start('import json, cli, checkpoint, data; print(json.dumps(cli.__file__))'))
     except RuntimeError as error:
         raise Fault('the project is not installed (%s)' % error,
-                    INSTALL + '; or, with the packages there, %s -m pip install --no-deps -e %s' % (
-                        sys.executable, ROOT))
+                    '%s; or, with the packages there, %s -m pip install --no-deps -e %s' % (
+                        REMEDIES['install'], sys.executable, root()))
     return 'the project: cli, checkpoint and data can be imported'
 
 
 def requirements():
     """Read setup.py: a list of package name, version condition, and the extra that it is for or ''."""
-    with open(os.path.join(ROOT, 'setup.py'), 'rb') as file:
+    with open(os.path.join(root(), 'setup.py'), 'rb') as file:
         tree = ast.parse(file.read())
-    values = {node.targets[0].id: ast.literal_eval(node.value) for node in tree.body
-              if isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', None) in ('INSTALL', 'EXTRAS')}
-    found = []
+    values, found = {}, []
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], 'id', None) in ('INSTALL', 'EXTRAS'):
+            values[node.targets[0].id] = ast.literal_eval(node.value)
     for extra in [''] + EXTRAS:
         for line in values['EXTRAS'][extra] if extra else values['INSTALL']:
             requirement, _, marker = line.partition(';')
@@ -148,10 +150,10 @@ def fits(version, condition):
 
 
 def check_package(name, condition, extra, process):
-    remedy = INSTALL
+    remedy = REMEDIES['install']
     if sys.version_info[:2] == (3, 7):
         remedy = '%s -m pip install "%s%s"; or %s' % (
-            sys.executable, name, condition.replace(' ', ''), INSTALL)
+            sys.executable, name, condition.replace(' ', ''), REMEDIES['install'])
     title = name + (' (for chapter 6 only)' if extra else '')
     try:
         version, installed, file = result(process)
@@ -171,9 +173,9 @@ def check_devices(process):
     try:
         devices, total, cuda = result(process)
     except RuntimeError as error:
-        raise Fault('devices: TensorFlow cannot be asked (%s)' % error, 'mend the lines above first')
+        raise Fault('devices: TensorFlow cannot be asked (%s)' % error, REMEDIES['first'])
     if total != [3.0, 5.0]:
-        raise Fault('devices: TensorFlow says that [1, 2] + [2, 3] = %s' % total, INSTALL)
+        raise Fault('devices: TensorFlow says that [1, 2] + [2, 3] = %s' % total, REMEDIES['install'])
     gpus = [(name, text) for kind, name, text in devices if kind == 'GPU']
     for name, text in gpus:
         capability = re.search(r'compute capability: (\d+)\.(\d+)', text)
@@ -186,12 +188,13 @@ def check_devices(process):
     if not gpus:
         text += '; no GPU, and none is needed'
         try:
-            present = subprocess.check_output(['nvidia-smi', '-L'], universal_newlines=True).split(' (UUID')[0]
+            present = subprocess.check_output(['nvidia-smi', '-L'], universal_newlines=True)
+            present = present.split(' (UUID')[0].strip()
         except (OSError, subprocess.CalledProcessError):
             present = ''
         if present and cuda:
             text += ' (%s is not used: TensorFlow 1.15 wants CUDA 10.0 with cuDNN 7, and a GPU of compute ' \
-                    'capability 7.5 at most)' % present.strip()
+                    'capability 7.5 at most)' % present
     return text
 
 
@@ -203,7 +206,7 @@ def check_data(name, data_dir):
         import data
         path, faults = data.locate(name, data_dir)
     except Exception as error:
-        raise Fault('%s: cannot be looked for (%s)' % (title, error), 'mend the lines above first')
+        raise Fault('%s: cannot be looked for (%s)' % (title, error), REMEDIES['first'])
     faults = ['%s %s' % (file, fault) for file, fault in sorted(faults.items()) if fault]
     if faults:
         remedy = '%s`python -m data fetch %s%s`; or run the programs with --sample' % (
@@ -213,8 +216,8 @@ def check_data(name, data_dir):
     return '%s in %s, complete and undamaged' % (title, path)
 
 
-def check_folder(title, path, variable):
-    """Write a file in `path`, or in what exists of it, and see how much room is left."""
+def check_folder(title, path, variable, needed_bytes=10 ** 9):
+    """Write a file in `path`, or in what exists of it, and see if there is room for all chapters' outputs."""
     place = path
     while not os.path.exists(place):
         place = os.path.dirname(place)
@@ -227,30 +230,32 @@ def check_folder(title, path, variable):
                     'set %s to a folder that can be' % variable)
     if hasattr(os, 'statvfs'):
         free = os.statvfs(place).f_bavail * os.statvfs(place).f_frsize
-        if free < NEEDED_BYTES:
+        if free < needed_bytes:
             raise Fault('%s: %s has %.1f GB left, all chapters together fill %.1f' % (
-                title, path, free / 1e9, NEEDED_BYTES / 1e9),
+                title, path, free / 1e9, needed_bytes / 1e9),
                 'make room, or set %s to a folder elsewhere' % variable)
         return '%s: %s can be written, %.0f GB left' % (title, path, free / 1e9)
     return '%s: %s can be written' % (title, path)
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.error = lambda message: parser.exit(2, '%s: error: %s (see --help)\n' % (parser.prog, message))
     parser.add_argument('--data_dir', metavar='DIR', default=os.environ.get('TF_TUTORIAL_DATA'),
                         help='folder of the data files (default: TF_TUTORIAL_DATA, or the cache folder)')
     args = parser.parse_args(argv)
-    if ROOT not in sys.path:
-        sys.path.insert(0, ROOT)
+    if root() not in sys.path:
+        sys.path.insert(0, root())
 
-    runs = os.path.abspath(os.environ.get('TF_TUTORIAL_RUNS') or os.path.join(ROOT, 'runs'))
+    runs = os.path.abspath(os.environ.get('TF_TUTORIAL_RUNS') or os.path.join(root(), 'runs'))
     checks = [(check_python,), (check_processor,), (check_project,)]
     # All start at once, for each takes seconds.
     for name, condition, extra in requirements():
-        process = start(IMPORT, MODULES.get(name, name), name)
+        process = start(PROGRAMS['import'], MODULES.get(name, name), name)
         checks.append((check_package, name, condition, extra, process))
     checks += [
-        (check_devices, start(DEVICES)),
+        (check_devices, start(PROGRAMS['devices'])),
         (check_data, 'mnist', args.data_dir),
         (check_data, 'ptb', args.data_dir),
         (check_folder, 'outputs', runs, 'TF_TUTORIAL_RUNS'),

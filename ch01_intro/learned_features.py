@@ -48,8 +48,7 @@ def features_by_hand(pixels):
     strokes = (lines[:, :, 1:] & ~lines[:, :, :-1]).sum(axis=2)
     return np.column_stack([
         ink, mean(rows), mean(columns), mean(dy * dy), mean(dx * dx), mean(dy * dx),
-        (images * images[:, ::-1]).sum(axis=(1, 2)) / ink, (images * images[:, :, ::-1]).sum(axis=(1, 2)) / ink,
-        bands, strokes])
+        mean(images[:, ::-1]), mean(images[:, :, ::-1]), bands, strokes])
 
 
 def train(features, labels, test_features, test_labels, layers, seed):

@@ -21,7 +21,7 @@ MATRIX = [[1, -1, 0],
           [0, 2, -2]]
 FILTER = [[1, -1],
           [0, 2]]
-BIAS = 1
+BIASES = [1]        # of one filter
 
 
 def relu(value):
@@ -83,25 +83,26 @@ def main(argv=None):
             relu(conv2d(a, w, b, 1, 'VALID')).reshape(5))
 
     matrix, weights = np.array(MATRIX), np.array(FILTER)
-    tensors = matrix.reshape(3, 3, 1), weights.reshape(2, 2, 1, 1), [BIAS]
-    compare('Figure 5, a 2 x 2 filter on 3 x 3 nodes:', walk(matrix, weights, BIAS, 1),
+    tensors = matrix.reshape(3, 3, 1), weights.reshape(2, 2, 1, 1), BIASES
+    compare('Figure 5, a 2 x 2 filter on 3 x 3 nodes:', walk(matrix, weights, BIASES[0], 1),
             conv2d(*tensors, stride=1, padding='VALID').reshape(2, 2))
 
     # Figure 6: a row and a column of zeros before the first, then steps of two.
     padded = np.pad(matrix, [(1, 0), (1, 0)], 'constant')
-    terms = zip(padded[:2, :2].flatten(), weights.flatten())
-    total = np.sum(padded[:2, :2] * weights) + BIAS
+    terms = ['%d x %s' % (value, weight if weight >= 0 else '(%d)' % weight)
+             for value, weight in zip(padded[:2, :2].flatten(), weights.flatten())]
+    total = np.sum(padded[:2, :2] * weights) + BIASES[0]
     print('Figure 6, top left: ReLU(%s + %d) = ReLU(%d) = %d' % (
-        ' + '.join('%d x %s' % (value, weight if weight >= 0 else '(%d)' % weight) for value, weight in terms),
-        BIAS, total, relu(total)))
-    figure6 = relu(walk(padded, weights, BIAS, 2))
+        ' + '.join(terms),
+        BIASES[0], total, relu(total)))
+    figure6 = relu(walk(padded, weights, BIASES[0], 2))
     compare('Figure 6, zeros at the top and left, stride 2:', figure6,
             relu(conv2d(padded.reshape(4, 4, 1), *tensors[1:], stride=2, padding='VALID')).reshape(2, 2))
     # An odd zero goes to the bottom and right, as TensorFlow pads.
     same = relu(conv2d(*tensors, stride=2, padding='SAME')).reshape(2, 2)
     compare("Figure 6's matrix, compared with padding='SAME':", figure6, same)
     compare('zeros at the bottom and right instead:', relu(walk(
-        np.pad(matrix, [(0, 1), (0, 1)], 'constant'), weights, BIAS, 2)), same)
+        np.pad(matrix, [(0, 1), (0, 1)], 'constant'), weights, BIASES[0], 2)), same)
 
     # Shared weights: the same values turn up, but where the stroke has gone, not where it was.
     stroke = np.zeros([12, 12, 1])

@@ -3,6 +3,7 @@
 Article 4 卷积神经网络, section LeNet-5 模型: article 3's mnist_eval.py with pictures for input.
 
     python ch04_cnn/mnist_eval.py           # beside training; every 10 s until Ctrl-C
+    python ch04_cnn/mnist_eval.py --until_step 30000    # ... until training has ended
     python ch04_cnn/mnist_eval.py --once    # the newest checkpoint, also on the test data
 
 Shows the same network without dropout, fed with batches of another size than in training. One evaluation
@@ -26,12 +27,13 @@ EVAL_INTERVAL_SECS = 10
 EVAL_BATCH_SIZE = 500
 
 
-def evaluate(mnist, once=False):
+def evaluate(mnist, once=False, until_step=None):
     """Print the newest checkpoint's validation accuracy, every EVAL_INTERVAL_SECS seconds.
 
     Args:
         mnist: the data sets that read_data_sets returns.
         once: evaluate once, on the test data too, and return.
+        until_step: return when a checkpoint of this step or a later one was evaluated.
     Raises:
         cli.UserError: with `once`, when there is no checkpoint that fits the network.
     """
@@ -71,31 +73,36 @@ def evaluate(mnist, once=False):
 
         while True:
             with tf.Session() as sess:
-                # The file `checkpoint` of the folder names the newest checkpoint.
-                ckpt = tf.train.get_checkpoint_state(
-                    mnist_train.MODEL_SAVE_PATH)
-                if ckpt and ckpt.model_checkpoint_path:
-                    try:
+                try:
+                    # The file `checkpoint` of the folder names the newest checkpoint.
+                    ckpt = tf.train.get_checkpoint_state(
+                        mnist_train.MODEL_SAVE_PATH)
+                    if ckpt and ckpt.model_checkpoint_path:
                         saver.restore(sess, ckpt.model_checkpoint_path)
-                    except (tf.errors.OpError, ValueError) as error:
-                        # A trainer that runs may just have replaced it; then the next one is whole.
-                        fault = 'cannot read %s: it is being replaced, damaged, or of another network (%s)' % (
-                            ckpt.model_checkpoint_path, type(error).__name__)
-                        if once:
-                            raise cli.UserError(fault + '; train anew, or name another --model_save_path')
-                        print('%s; trying again in %d s' % (fault, EVAL_INTERVAL_SECS), file=sys.stderr)
-                    else:
-                        # The step is the end of the file name.
-                        global_step = ckpt.model_checkpoint_path\
-                            .split('/')[-1].split('-')[-1]
-                        accuracy_score = accuracy(sess, mnist.validation)
-                        print("After %s training step(s), validation "
+                except (tf.errors.OpError, ValueError) as error:
+                    # A trainer that runs may just have replaced it; then the next one is whole.
+                    fault = 'cannot read the newest checkpoint in %s: it is being replaced, damaged, or of ' \
+                        'another network (%s)' % (mnist_train.MODEL_SAVE_PATH, type(error).__name__)
+                    if once:
+                        raise cli.UserError(fault + '; train anew, or name another --model_save_path')
+                    print('%s; trying again in %d s' % (fault, EVAL_INTERVAL_SECS), file=sys.stderr)
+                    time.sleep(EVAL_INTERVAL_SECS)
+                    continue
+
+                if ckpt and ckpt.model_checkpoint_path:
+                    # The step is the end of the file name.
+                    global_step = ckpt.model_checkpoint_path\
+                        .split('/')[-1].split('-')[-1]
+                    accuracy_score = accuracy(sess, mnist.validation)
+                    print("After %s training step(s), validation "
+                          "accuracy = %g" % (global_step, accuracy_score))
+                    if once:
+                        accuracy_score = accuracy(sess, mnist.test)
+                        print("After %s training step(s), test "
                               "accuracy = %g" % (global_step, accuracy_score))
-                        if once:
-                            accuracy_score = accuracy(sess, mnist.test)
-                            print("After %s training step(s), test "
-                                  "accuracy = %g" % (global_step, accuracy_score))
-                            return
+                        return
+                    if until_step and int(global_step) >= until_step:
+                        return
                 elif once:
                     raise cli.UserError('no checkpoint in %s: run mnist_train.py first, or name another '
                                         '--model_save_path' % mnist_train.MODEL_SAVE_PATH)
@@ -109,8 +116,15 @@ def main(argv=None):
     parser = cli.Parser(__doc__, data='mnist', seed=False)
     parser.add_argument('--once', action='store_true',
                         help='evaluate the newest checkpoint once, on validation and test data')
+    parser.add_argument('--until_step', type=cli.positive_int, metavar='STEP',
+                        help='end when a checkpoint of this training step was evaluated')
     parser.add_constants(
         vars(mnist_inference),
+        INPUT_NODE='pixels of a picture',
+        OUTPUT_NODE='classes',
+        IMAGE_SIZE='width and height of a picture',
+        NUM_CHANNELS='colour channels of a picture',
+        NUM_LABELS='nodes of the last layer',
         CONV1_DEEP='depth of the first convolution, as in training',
         CONV1_SIZE='width and height of its filters, as in training',
         CONV2_DEEP='depth of the second convolution, as in training',
@@ -127,7 +141,8 @@ def main(argv=None):
     args = parser.parse(argv)
 
     mnist = input_data.read_data_sets(args.data_dir, one_hot=True)
-    evaluate(mnist, args.once)
+    mnist_train.check_sizes(mnist)
+    evaluate(mnist, args.once, args.until_step)
     if args.sample:
         print("These are digits of the embedded sample, not MNIST's: the article's ~99.4 % does not apply.")
     else:

@@ -109,10 +109,27 @@ def train(mnist):
         print("Trained %d step(s); checkpoints in %s" % (sess.run(global_step), MODEL_SAVE_PATH))
 
 
+def check_sizes(mnist):
+    """Raise cli.UserError if the flags for sizes do not fit the pictures, which cannot be reshaped then."""
+    pixels = mnist_inference.IMAGE_SIZE ** 2 * mnist_inference.NUM_CHANNELS
+    for name, size in ('--input_node', mnist_inference.INPUT_NODE), ('--image_size, --num_channels', pixels):
+        if size != mnist.train.images.shape[1]:
+            raise cli.UserError('%s: %d pixels do not fit the pictures, which have %d' % (
+                name, size, mnist.train.images.shape[1]))
+    if BATCH_SIZE > mnist.train.num_examples:
+        raise cli.UserError('--batch_size %d is more than the %d training pictures' % (
+            BATCH_SIZE, mnist.train.num_examples))
+
+
 def main(argv=None):
     parser = cli.Parser(__doc__, data='mnist')
     parser.add_constants(
         vars(mnist_inference),
+        INPUT_NODE='pixels of a picture',
+        OUTPUT_NODE='classes',
+        IMAGE_SIZE='width and height of a picture',
+        NUM_CHANNELS='colour channels of a picture',
+        NUM_LABELS='nodes of the last layer',
         CONV1_DEEP='depth of the first convolution',
         CONV1_SIZE='width and height of its filters',
         CONV2_DEEP='depth of the second convolution',
@@ -131,9 +148,7 @@ def main(argv=None):
     args = parser.parse(argv)
 
     mnist = input_data.read_data_sets(args.data_dir, one_hot=True, seed=args.seed)
-    if BATCH_SIZE > mnist.train.num_examples:
-        raise cli.UserError('--batch_size %d is more than the %d training pictures' % (
-            BATCH_SIZE, mnist.train.num_examples))
+    check_sizes(mnist)
     with tf.Graph().as_default():
         tf.set_random_seed(args.seed)
         train(mnist)

@@ -82,7 +82,8 @@ def single_layers():
     large = convolution('large', [320, 320, 3], 5, 16, padding='SAME')
     table('Single layers', [
         ('500 nodes on MNIST', shape(mnist), parameters('mnist'), None, '392500'),
-        ('500 nodes on Cifar-10', shape(cifar), parameters('cifar10'), None, '3072x500+50, about 1.5 million'),
+        ('500 nodes on Cifar-10', shape(cifar), parameters('cifar10'), None,
+         '3072x500+50, about 1.5 million'),
         ('2x2x3 filter, depth 5', shape(filter_), parameters('filter'), None, '65'),
         ('5x5 filter, depth 16, Cifar-10', shape(conv), parameters('conv'), None, '1216'),
         ('the same on 320 x 320 pixels', shape(large), parameters('large'), None, ''),

@@ -31,16 +31,17 @@ def restore(saver, sess):
     Raises:
         cli.UserError: there is none, or it is not of this network.
     """
-    ckpt = tf.train.get_checkpoint_state(mnist_train.MODEL_SAVE_PATH)
+    try:
+        ckpt = tf.train.get_checkpoint_state(mnist_train.MODEL_SAVE_PATH)
+        if ckpt and ckpt.model_checkpoint_path:
+            saver.restore(sess, ckpt.model_checkpoint_path)
+    except (tf.errors.OpError, ValueError) as error:
+        raise cli.UserError('cannot read the newest checkpoint in %s: it is being replaced, damaged, or of '
+                            'another network (%s); train anew, or name another --model_save_path' % (
+                                mnist_train.MODEL_SAVE_PATH, type(error).__name__))
     if not ckpt or not ckpt.model_checkpoint_path:
         raise cli.UserError('no checkpoint in %s: run mnist_train.py first, or name another '
                             '--model_save_path' % mnist_train.MODEL_SAVE_PATH)
-    try:
-        saver.restore(sess, ckpt.model_checkpoint_path)
-    except (tf.errors.OpError, ValueError) as error:
-        raise cli.UserError('cannot read %s: it is being replaced, damaged, or of another network (%s); '
-                            'train anew, or name another --model_save_path' % (
-                                ckpt.model_checkpoint_path, type(error).__name__))
     return int(ckpt.model_checkpoint_path.split('-')[-1])
 
 
@@ -83,6 +84,9 @@ def main(argv=None):
         vars(mnist_train),
         MOVING_AVERAGE_DECAY='decay of the moving averages',
         MODEL_SAVE_PATH='folder of the checkpoints')
+    parser.add_constants(
+        globals(),
+        SHOWN_DIGITS='wrong digits to show at most')
     args = parser.parse(argv)
 
     mnist = input_data.read_data_sets(args.data_dir, one_hot=False)
@@ -101,8 +105,8 @@ def main(argv=None):
 
         # The names are those of mnist_inference.py's scopes.
         filters = sess.run(graph.get_tensor_by_name('layer1-conv1/weight:0'))
-        cli.save_figure(grid(filters[:, :, 0].transpose(2, 0, 1), 'The %d filters of layer1-conv1, step %d' % (
-            filters.shape[3], step), 8), args.filters_picture)
+        title = 'The %d filters of layer1-conv1, step %d' % (filters.shape[3], step)
+        cli.save_figure(grid(filters[:, :, 0].transpose(2, 0, 1), title, 8), args.filters_picture)
 
         index = int((labels == args.digit).argmax())
         layers = ['layer1-conv1/Relu', 'layer2-pool1/MaxPool', 'layer3-conv2/Relu', 'layer4-pool2/MaxPool']
@@ -137,9 +141,9 @@ def main(argv=None):
         wrong = np.flatnonzero(answers != labels)
         print('%d of %d test digits are wrong' % (len(wrong), len(labels)))
         shown = wrong[:SHOWN_DIGITS]
-        cli.save_figure(grid(images[shown, :, :, 0], 'label > answer: %d of the %d wrong test digits, step %d' % (
-            len(shown), len(wrong), step), 10, ['%d > %d' % (labels[i], answers[i]) for i in shown]),
-            args.wrong_picture)
+        title = 'label > answer: %d of the %d wrong test digits, step %d' % (len(shown), len(wrong), step)
+        figure = grid(images[shown, :, :, 0], title, 10, ['%d > %d' % (labels[i], answers[i]) for i in shown])
+        cli.save_figure(figure, args.wrong_picture)
 
 
 if __name__ == '__main__':
