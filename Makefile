@@ -34,7 +34,7 @@ venv:
 	@echo 'Ready: source .venv/bin/activate'
 
 test: venv
-	@$(PY) -m pytest -ra tests
+	@$(PY) -m pytest -ra -n 2 tests
 
 # Status 3 of `data fetch`: the files are not there, and no mirror can be reached.
 mnist: venv
