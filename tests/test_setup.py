@@ -411,7 +411,7 @@ def test_make_mnist_stops_when_the_training_fails(project):
 def test_make_test_says_what_it_skips_and_fails_with_pytest(project):
     ready(project)
     assert make(project, 'test').returncode == 0
-    assert calls(project) == ['-m pytest -ra tests']
+    assert calls(project) == ['-m pytest -ra -n 2 tests']
     ready(project, statuses=[('*pytest*', 1)])
     assert make(project, 'test').returncode != 0
 
