@@ -61,7 +61,7 @@ class PTBModel(object):
         self.targets = tf.placeholder(tf.int32, [batch_size, num_steps])
 
         # A cell of its own for each layer: since TensorFlow 1.1 a cell owns its variables, and the
-        # printed [lstm_cell] * NUM_LAYERS makes all layers one (lstm_loop.py shows it).
+        # printed [lstm_cell] * NUM_LAYERS makes all layers one (shared_layers.py shows it).
         cells = []
         for _ in range(NUM_LAYERS):
             lstm_cell = tf.nn.rnn_cell.BasicLSTMCell(HIDDEN_SIZE)
@@ -176,20 +176,25 @@ def finite_perplexity(total_costs, iters, step):
     return perplexity
 
 
-def add_constants(parser):
-    """Make the printed constants flags, here and for the scripts beside this one."""
+def add_data_path(parser):
+    """Make DATA_PATH a flag, here and for the scripts beside this one."""
     parser.add_constants(
         globals(),
         DATA_PATH='folder with a ptb.train.txt, ptb.valid.txt and ptb.test.txt of your own, to use in '
-                  'place of the Penn Treebank',
+                  'place of the Penn Treebank')
+
+
+def add_constants(parser):
+    """Make the settings of the network and its training flags, here and for ptb_train.py."""
+    add_data_path(parser)
+    parser.add_constants(
+        globals(),
         HIDDEN_SIZE='units of an LSTM layer',
         NUM_LAYERS='LSTM layers',
         VOCAB_SIZE='words that the model knows; at least as many as the training text has',
         LEARNING_RATE='learning rate',
         TRAIN_BATCH_SIZE='rows of a training batch',
         TRAIN_NUM_STEP='words of a row of a training batch',
-        EVAL_BATCH_SIZE='rows of a batch in evaluation',
-        EVAL_NUM_STEP='words of a row in evaluation',
         NUM_EPOCH='times to go through the training data',
         KEEP_PROB='share of the units that dropout keeps, over 0',
         MAX_GRAD_NORM='global norm to which larger gradients are clipped')
@@ -201,7 +206,7 @@ def parse(parser, argv):
         parser.data = None
     args = parser.parse(argv)
     args.data_dir = DATA_PATH or args.data_dir
-    if KEEP_PROB == 0:
+    if 'keep_prob' in args and KEEP_PROB == 0:
         parser.error('argument --keep_prob: must be over 0, or no unit is left')
     return args
 
@@ -228,6 +233,10 @@ def check_data(train_data, valid_data, test_data, vocabulary_size):
 def main(argv=None):
     parser = cli.Parser(__doc__, data='ptb')
     add_constants(parser)
+    parser.add_constants(
+        globals(),
+        EVAL_BATCH_SIZE='rows of a batch in evaluation',
+        EVAL_NUM_STEP='words of a row in evaluation')
     args = parse(parser, argv)
 
     train_data, valid_data, test_data, vocabulary_size = reader.ptb_raw_data(args.data_dir)

@@ -35,26 +35,26 @@ def read_words(path):
     return words
 
 
-def build_vocabulary(words):
-    """Return a dict from word to identifier: 0 for the most frequent, equals in alphabetical order."""
-    counter = collections.Counter(words)
+def build_vocabulary(path):
+    """Return a file's words as a dict to identifiers: 0 is the most frequent, equals go by the alphabet."""
+    counter = collections.Counter(read_words(path))
     pairs = sorted(counter.items(), key=lambda pair: (-pair[1], pair[0]))
     return {word: i for i, (word, _) in enumerate(pairs)}
 
 
-def words_to_ids(words, vocabulary, path):
-    """Return the words' identifiers; a word that is not in the vocabulary becomes UNK's.
+def file_to_ids(path, vocabulary):
+    """Return a file's words as a list of identifiers; a word that is not in the vocabulary becomes UNK.
 
     Raises:
-        cli.UserError: there is such a word, and the vocabulary has no UNK. `path` is named in it.
+        cli.UserError: there is such a word, and the vocabulary has no UNK.
     """
-    try:
-        # In PTB this never happens: the two other files use the words of the training data alone.
-        return [vocabulary[word] if word in vocabulary else vocabulary[UNK] for word in words]
-    except KeyError:
-        missing = next(word for word in words if word not in vocabulary)
+    words = read_words(path)
+    # PTB's validation and test texts have no such word; a text of one's own may.
+    missing = set(words) - set(vocabulary)
+    if missing and UNK not in vocabulary:
         raise cli.UserError('%s: the word %r is not in the training text; put %s for rare words '
-                            'there, to stand for it' % (path, missing, UNK))
+                            'there, to stand for it' % (path, min(missing), UNK))
+    return [vocabulary[word if word in vocabulary else UNK] for word in words]
 
 
 def ptb_raw_data(data_path):
@@ -63,18 +63,15 @@ def ptb_raw_data(data_path):
     Returns:
         Three lists of identifiers, for training, validation and test, and the vocabulary's size.
     Raises:
-        cli.UserError: a file is missing, empty or not UTF-8.
+        cli.UserError: a file is empty or not UTF-8.
+        OSError: a file cannot be read.
     """
-    words = {}
-    for name in ('train', 'valid', 'test'):
-        path = os.path.join(data_path, 'ptb.%s.txt' % name)
-        if not os.path.isfile(path):
-            raise cli.UserError('%s is missing: the folder must hold ptb.train.txt, ptb.valid.txt '
-                                'and ptb.test.txt' % path)
-        words[path] = read_words(path)
-    vocabulary = build_vocabulary(words[os.path.join(data_path, 'ptb.train.txt')])
-    train_data, valid_data, test_data = (
-        words_to_ids(part, vocabulary, path) for path, part in words.items())
+    train_path, valid_path, test_path = (
+        os.path.join(data_path, 'ptb.%s.txt' % name) for name in ('train', 'valid', 'test'))
+    vocabulary = build_vocabulary(train_path)
+    train_data = file_to_ids(train_path, vocabulary)
+    valid_data = file_to_ids(valid_path, vocabulary)
+    test_data = file_to_ids(test_path, vocabulary)
     return train_data, valid_data, test_data, len(vocabulary)
 
 

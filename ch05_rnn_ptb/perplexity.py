@@ -1,0 +1,54 @@
+"""Compute the perplexity of a random sequence of digits, by each of the printed formulas.
+
+Article 5 循环神经网络简介, section 自然语言建模, the formula of perplexity and the example of ten digits.
+
+    python ch05_rnn_ptb/perplexity.py
+
+Shows that ten digits, all as likely, have a perplexity of 10, whatever their number; that 89 stands for
+89 words, all as likely; and why ptb_word_lm.py takes the exponential of the mean cross entropy: the
+probability of a long sequence is too small for a float. Takes three seconds.
+"""
+import numpy as np
+import tensorflow as tf
+
+import cli
+
+LENGTH = 100            # m of the formulas
+
+
+def perplexity(probabilities):
+    """The perplexity of a sequence by the article's three formulas, and by the mean logarithm.
+
+    Args:
+        probabilities: what the model gave each word, knowing the words before it: floats over 0.
+    Returns:
+        Four floats, equal but for rounding. The first three are inf when the product is too small.
+    """
+    m = len(probabilities)
+    with np.errstate(divide='ignore', over='ignore'):
+        p = np.prod(probabilities)
+        return (np.power(p, -1 / m),
+                np.power(1 / p, 1 / m),
+                np.power(np.prod(1 / probabilities), 1 / m),
+                np.exp(-np.mean(np.log(probabilities))))
+
+
+def main(argv=None):
+    parser = cli.Parser(__doc__)
+    parser.add_constants(globals(), LENGTH='digits or words in the sequence')
+    args = parser.parse(argv)
+
+    for words, length in ((10, LENGTH), (10, 10 * LENGTH), (89, LENGTH)):
+        print('%d words, all as likely, %d of them: perplexity %.6g, %.6g, %.6g; by the mean logarithm %.6g' % (
+            (words, length) + perplexity(np.full(length, 1 / words))))
+
+    # The same as TensorFlow computes it from the network's last layer: equal logits, any digits.
+    digits = np.random.RandomState(args.seed).randint(10, size=LENGTH)
+    with tf.Graph().as_default(), tf.Session() as sess:
+        loss = tf.contrib.legacy_seq2seq.sequence_loss_by_example(
+            [tf.zeros([LENGTH, 10])], [tf.constant(digits)], [tf.ones([LENGTH])])
+        print('TensorFlow, %d digits: perplexity %.6g' % (LENGTH, np.exp(sess.run(loss).mean())))
+
+
+if __name__ == '__main__':
+    cli.run(main)

@@ -1,0 +1,97 @@
+"""Draw the perplexity over a training of the language model, beside the printed values.
+
+Article 5 循环神经网络简介, section 自然语言建模, the output of the last program.
+
+    python ch05_rnn_ptb/perplexity_curve.py                     # the trainings recorded in results/logs
+    python ch05_rnn_ptb/ptb_word_lm.py | tee my.log             # or one of your own
+    python ch05_rnn_ptb/perplexity_curve.py my.log
+
+Reads the lines that ptb_word_lm.py and ptb_train.py print, and saves the curve as a picture. A training
+line is the mean since its epoch began, so the curve jumps where an epoch ends. Takes two seconds.
+"""
+import glob
+import os
+import re
+
+import matplotlib.figure
+
+import cli
+
+RECORDED = os.path.join(cli.ROOT, 'results', 'logs', 'ptb_word_lm-seed*.log')
+
+# The article's output; in epoch 1 it stops after step 400, and in epoch 2 it begins at 1100.
+PRINTED = {1: [(0, 10003.783), (100, 1404.742), (200, 1061.458), (300, 891.044), (400, 782.037)],
+           2: [(1100, 228.711), (1200, 226.093), (1300, 223.214)]}
+PRINTED_VALIDATION, PRINTED_TEST = 183.443, 179.420
+EPOCH_STEPS = 1327      # batches of an epoch with the printed settings
+
+
+def read_log(path):
+    """Read what a training printed.
+
+    Returns:
+        The training perplexities, a dict from epoch to (step, perplexity) pairs; those of validation, a
+        dict from epoch to float; and that of the test, None if the training has not come to it.
+    Raises:
+        cli.UserError: there is no training line in the file.
+    """
+    training, validation, test = {}, {}, None
+    epoch = 1
+    with open(path, encoding='utf-8', errors='replace') as lines:
+        for line in lines:
+            numbers = [float(number) for number in re.findall(r'\d+(?:\.\d+)?', line)]
+            if line.startswith('In iteration:'):
+                epoch = int(numbers[0])
+            elif re.match(r'After \d+ steps, perplexity is \d', line):
+                training.setdefault(epoch, []).append((int(numbers[0]), numbers[1]))
+            elif re.match(r'Epoch: \d+ Validation Perplexity: \d', line):
+                validation[int(numbers[0])] = numbers[1]
+            elif re.match(r'Test Perplexity: \d', line):
+                test = numbers[0]
+    if not training:
+        raise cli.UserError("%s has no line 'After ... steps, perplexity is ...': give what "
+                            'ptb_word_lm.py printed' % path)
+    return training, validation, test
+
+
+def main(argv=None):
+    parser = cli.Parser(__doc__, seed=False)
+    parser.add_argument('logs', nargs='*', metavar='LOG', default=sorted(glob.glob(RECORDED)),
+                        help='what a training printed (default: the recorded ones)')
+    parser.add_argument('--picture', default='runs/ch05_rnn_ptb/perplexity_curve.png', metavar='FILE',
+                        help='the PNG file to save (default: %(default)s)')
+    args = parser.parse(argv)
+    if not args.logs:
+        parser.error('no recorded training in results/logs; give the file of one')
+
+    figure = matplotlib.figure.Figure(figsize=(9, 5))
+    axes = figure.subplots()
+    for number, path in enumerate(args.logs):
+        training, validation, test = read_log(path)
+        name = os.path.splitext(os.path.basename(path))[0]
+        steps = EPOCH_STEPS
+        # Where a later epoch runs longer than the printed one, make room for it.
+        steps = max([steps] + [step + 1 for line in training.values() for step, _ in line])
+        for epoch, line in training.items():
+            axes.plot([(epoch - 1) + step / steps for step, _ in line], [value for _, value in line],
+                      color='C%d' % (number % 10), label=name if epoch == min(training) else None)
+        axes.plot(list(validation), list(validation.values()), 's', color='C%d' % (number % 10))
+        print('%s: validation %s, test %s' % (
+            name, ', '.join('%.3f' % value for value in validation.values()) or 'not reached',
+            'not reached' if test is None else '%.3f' % test))
+    for epoch, line in PRINTED.items():
+        axes.plot([(epoch - 1) + step / EPOCH_STEPS for step, _ in line], [value for _, value in line],
+                  'kx', label='article, training' if epoch == 1 else None)
+    axes.plot([2], [PRINTED_VALIDATION], 'k+', markersize=12, label='article, validation')
+    axes.axhline(PRINTED_TEST, color='black', linewidth=0.8, linestyle=':', label='article, test')
+    print('article: validation %.3f, test %.3f' % (PRINTED_VALIDATION, PRINTED_TEST))
+    axes.set_yscale('log')
+    axes.set_xlabel('epoch')
+    axes.set_ylabel('perplexity')
+    axes.set_title('Training (lines) and validation (squares)')
+    axes.legend()
+    cli.save_figure(figure, args.picture)
+
+
+if __name__ == '__main__':
+    cli.run(main)

@@ -1,0 +1,159 @@
+"""Train the language model of ptb_word_lm.py, save it as training goes on, and resume after a stop.
+
+Article 5 循环神经网络简介, section 自然语言建模; the article's program saves nothing.
+
+    python ch05_rnn_ptb/ptb_train.py
+    python ch05_rnn_ptb/ptb_train.py --num_epoch 6              # go on from there, four epochs more
+    python ch05_rnn_ptb/ptb_train.py --sample --hidden_size 32  # seconds
+
+Settings, training and printed lines are ptb_word_lm.py's; evaluation is the faster one of fast_eval.py.
+Every SAVE_STEPS batches a checkpoint takes the network, the place in the epoch, the costs so far and the
+LSTM's state, all in one file: a training that was killed goes on with the next batch as if it had
+never stopped, but for the random numbers of dropout. fast_eval.py and ptb_generate.py use the checkpoints.
+Takes about eight minutes on two cores. To train anew, delete the folder of checkpoints.
+"""
+import itertools
+import os
+
+import tensorflow as tf
+from tqdm import tqdm
+
+import checkpoint
+import cli
+import fast_eval
+import ptb_word_lm
+import reader
+import saved_model
+
+SAVE_STEPS = 100                    # batches between two checkpoints
+MODEL_NAME = 'model.ckpt'           # file name of a checkpoint, before -STEP
+
+
+class Place(object):
+    """How far the training is, as variables that are saved with the network's.
+
+    Attributes:
+        epoch, step, total_costs: epochs done, and in this one, batches done and the sum of their costs.
+        global_step: batches done in all.
+        state: like model.initial_state, the LSTM's state after the last batch.
+    """
+
+    def __init__(self, model):
+        def variable(name, value):
+            return tf.get_variable(name, initializer=value, trainable=False)
+        with tf.variable_scope('place'):
+            self.epoch = variable('epoch', 0)
+            self.step = variable('step', 0)
+            self.total_costs = variable('total_costs', tf.constant(0.0, tf.float64))
+            self.global_step = variable('global_step', 0)
+            self.state = tuple(
+                tf.nn.rnn_cell.LSTMStateTuple(variable('c%d' % i, layer.c), variable('h%d' % i, layer.h))
+                for i, layer in enumerate(model.initial_state))
+
+    def set(self, session, state, **values):
+        """Set the variables that are named, and the state."""
+        for name, value in values.items():
+            getattr(self, name).load(value, session)
+        for variables, value in zip(self.state, state):
+            variables.c.load(value.c, session)
+            variables.h.load(value.h, session)
+
+
+def train_epoch(session, model, data, place, save):
+    """Train for the rest of an epoch, from `place` on; print and save on the way.
+
+    Args:
+        save: called without arguments when a checkpoint is due. At the epoch's end none is: `train`
+            saves after the validation.
+    Returns:
+        The batches done in all.
+    Raises:
+        cli.UserError: the perplexity is no longer finite. The last checkpoint is of before.
+    """
+    first, total_costs, global_step, state = session.run(
+        [place.step, place.total_costs, place.global_step, place.state])
+    size = reader.epoch_size(len(data), model.batch_size, model.num_steps)
+    batches = ptb_word_lm.progress(
+        reader.ptb_iterator(data, model.batch_size, model.num_steps), model, data)
+    for step, (x, y) in itertools.islice(enumerate(batches), int(first), None):
+        cost, state, _ = session.run(
+            [model.cost, model.final_state, model.train_op],
+            {model.input_data: x, model.targets: y, model.initial_state: state})
+        total_costs += cost
+        done = step + 1
+        perplexity = ptb_word_lm.finite_perplexity(total_costs, done * model.num_steps, step)
+        if step % 100 == 0:
+            tqdm.write("After %d steps, perplexity is %.3f" % (step, perplexity))
+        if done % SAVE_STEPS == 0 and done < size:
+            place.set(session, state, step=done, total_costs=total_costs,
+                      global_step=global_step + done - first)
+            save()
+    return global_step + size - first
+
+
+def train(data_dir):
+    """Train until NUM_EPOCH epochs are done, from the newest checkpoint if there is one.
+
+    Raises:
+        cli.UserError: the data do not fit the settings, or the checkpoint does not.
+    """
+    train_data, valid_data, test_data, vocabulary_size = reader.ptb_raw_data(data_dir)
+    ptb_word_lm.check_data(train_data, valid_data, test_data, vocabulary_size)
+    vocabulary = reader.build_vocabulary(os.path.join(data_dir, 'ptb.train.txt'))
+
+    initializer = tf.random_uniform_initializer(-0.05, 0.05)
+    with tf.variable_scope("language_model", reuse=None, initializer=initializer):
+        train_model = ptb_word_lm.PTBModel(
+            True, ptb_word_lm.TRAIN_BATCH_SIZE, ptb_word_lm.TRAIN_NUM_STEP)
+    with tf.variable_scope("language_model", reuse=True, initializer=initializer):
+        step_model = ptb_word_lm.PTBModel(False, 1, 1)
+        fast_model = ptb_word_lm.PTBModel(False, 1, fast_eval.FAST_NUM_STEP)
+    place = Place(train_model)
+    # A checkpoint of the printed size is 19 MB; the newest two are kept. The folder can be moved.
+    saver = tf.train.Saver(max_to_keep=2, save_relative_paths=True)
+
+    folder = saved_model.MODEL_SAVE_PATH
+    with tf.Session() as session:
+        tf.global_variables_initializer().run()
+        if tf.train.latest_checkpoint(folder) and saved_model.read_vocabulary(folder) != vocabulary:
+            raise cli.UserError('the checkpoints in %s were trained on another text: delete the folder, '
+                                'or name another --model_save_path' % folder)
+        resumed = checkpoint.resume(saver, session, folder)
+        saved_model.save_vocabulary(folder, vocabulary)
+        if resumed:
+            print("Resuming after %d epochs and %d steps" % tuple(session.run([place.epoch, place.step])))
+
+        def save():
+            saver.save(session, os.path.join(folder, MODEL_NAME), global_step=place.global_step,
+                       write_meta_graph=False)
+
+        for i in range(session.run(place.epoch), ptb_word_lm.NUM_EPOCH):
+            print("In iteration: %d" % (i + 1))
+            global_step = train_epoch(session, train_model, train_data, place, save)
+
+            valid_perplexity = fast_eval.evaluate(session, fast_model, step_model, valid_data)
+            print("Epoch: %d Validation Perplexity: %.3f" % (i + 1, valid_perplexity))
+
+            # The next epoch begins with a state of zeros, as in run_epoch.
+            place.set(session, session.run(train_model.initial_state),
+                      epoch=i + 1, step=0, total_costs=0.0, global_step=global_step)
+            save()
+
+        test_perplexity = fast_eval.evaluate(session, fast_model, step_model, test_data)
+        print("Test Perplexity: %.3f" % test_perplexity)
+
+
+def main(argv=None):
+    parser = cli.Parser(__doc__, data='ptb')
+    ptb_word_lm.add_constants(parser)
+    saved_model.add_flags(parser)
+    parser.add_constants(globals(), SAVE_STEPS='batches between two checkpoints')
+    args = ptb_word_lm.parse(parser, argv)
+
+    with tf.Graph().as_default():
+        tf.set_random_seed(args.seed)
+        train(args.data_dir)
+
+
+if __name__ == '__main__':
+    cli.run(main)

@@ -1,0 +1,53 @@
+"""Show that on TensorFlow 1.15 the printed [lstm_cell] * NUM_LAYERS makes one layer of two.
+
+Article 5 循环神经网络简介, section 自然语言建模, the line with MultiRNNCell in PTBModel.
+
+    python ch05_rnn_ptb/shared_layers.py
+    python ch05_rnn_ptb/shared_layers.py --train        # the language model so, ten minutes
+
+Prints the variables of the network as ptb_word_lm.py builds it, and with one cell in every layer, as the
+article prints it. Before TensorFlow 1.1 both had weights for each layer; since then a cell object owns its
+variables, and the second network has fewer, without an error or a warning. Takes five seconds.
+--train runs ptb_word_lm.py with the shared cell; RESULTS.md has the perplexity that it comes to.
+"""
+import unittest.mock
+
+import numpy as np
+import tensorflow as tf
+
+import cli
+import ptb_word_lm
+
+
+def shared(multi_rnn_cell):
+    """MultiRNNCell, but with its first cell in every layer."""
+    return unittest.mock.patch.object(
+        tf.nn.rnn_cell, 'MultiRNNCell', lambda cells: multi_rnn_cell(cells[:1] * len(cells)))
+
+
+def print_variables(title):
+    with tf.Graph().as_default():
+        with tf.variable_scope("language_model"):
+            ptb_word_lm.PTBModel(False, 1, 1)
+        variables = tf.trainable_variables()
+    print('%s: %d weights' % (title, sum(np.prod(variable.shape.as_list()) for variable in variables)))
+    for variable in variables:
+        print('    %s %s' % (variable.op.name, variable.shape.as_list()))
+
+
+def main(argv=None):
+    parser = cli.Parser(__doc__, seed=False)
+    parser.add_argument('--train', action='store_true',
+                        help="run ptb_word_lm.py with the shared cell; flags that follow are that script's")
+    args, rest = parser.parse_known_args(argv)
+    if not args.train:
+        parser.parse(argv)
+        print_variables('one cell a layer')
+    with shared(tf.nn.rnn_cell.MultiRNNCell):
+        if args.train:
+            return ptb_word_lm.main(rest)
+        print_variables('as printed, one cell for all layers')
+
+
+if __name__ == '__main__':
+    cli.run(main)
