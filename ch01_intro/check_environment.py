@@ -28,7 +28,10 @@ REMEDIES = {'install': '`make venv`, then .venv/bin/python in place of python',
 MODULES = {'scikit-learn': 'sklearn', 'tensorflow-gpu': 'tensorflow', 'protobuf': 'google.protobuf'}
 EXTRAS = ['ch06']
 # These run in a Python of their own: an import may crash, and must not take this program along.
-PROGRAMS = {'import': '''
+PROGRAMS = {'find': '''
+import json, pkgutil, sys
+print(json.dumps([name for name in sys.argv[1:] if not pkgutil.find_loader(name)]))
+''', 'import': '''
 import importlib, json, sys
 module = importlib.import_module(sys.argv[1])
 try:
@@ -107,13 +110,12 @@ def check_processor():
 
 
 def check_project():
-    try:
-        result(start('import json, cli, checkpoint, data; print(json.dumps(cli.__file__))'))
-    except RuntimeError as error:
-        raise Fault('the project is not installed (%s)' % error,
+    missing = result(start(PROGRAMS['find'], 'cli', 'checkpoint', 'data'))
+    if missing:
+        raise Fault('the project is not installed: Python does not find %s' % ', '.join(missing),
                     '%s; or, with the packages there, %s -m pip install --no-deps -e %s' % (
                         REMEDIES['install'], sys.executable, root()))
-    return 'the project: cli, checkpoint and data can be imported'
+    return 'the project is installed'
 
 
 def requirements():
