@@ -46,8 +46,8 @@ def forward(inputs):
     state = lstm.zero_state(BATCH_SIZE, tf.float32)
     loss = 0.0
     for i in range(NUM_STEPS):
-        # The first step makes the variables, every later one must find them. The cell keeps its own
-        # since TensorFlow 1.1; fully_connected fails without this line.
+        # The first step makes the variables, every later one must find them. On 1.15 the cell keeps
+        # its own; fully_connected fails without this line.
         if i > 0:
             tf.get_variable_scope().reuse_variables()
         # Printed without these two lines, the input would be the same at every step.

@@ -60,8 +60,8 @@ class PTBModel(object):
         self.input_data = tf.placeholder(tf.int32, [batch_size, num_steps])
         self.targets = tf.placeholder(tf.int32, [batch_size, num_steps])
 
-        # A cell of its own for each layer: since TensorFlow 1.1 a cell owns its variables, and the
-        # printed [lstm_cell] * NUM_LAYERS makes all layers one (shared_layers.py shows it).
+        # A cell of its own for each layer: on 1.15 a cell owns its variables, and the printed
+        # [lstm_cell] * NUM_LAYERS makes all layers one (shared_layers.py shows it).
         cells = []
         for _ in range(NUM_LAYERS):
             lstm_cell = tf.nn.rnn_cell.BasicLSTMCell(HIDDEN_SIZE)

@@ -6,7 +6,7 @@ Article 5 循环神经网络简介, section 自然语言建模, the line with Mu
     python ch05_rnn_ptb/shared_layers.py --train        # the language model so, ten minutes
 
 Prints the variables of the network as ptb_word_lm.py builds it, and with one cell in every layer, as the
-article prints it. Before TensorFlow 1.1 both had weights for each layer; since then a cell object owns its
+article prints it. Up to TensorFlow 1.0 both had weights for each layer; on 1.15 a cell object owns its
 variables, and the second network has fewer, without an error or a warning. Takes five seconds.
 --train runs ptb_word_lm.py with the shared cell; RESULTS.md has the perplexity that it comes to.
 """

@@ -290,6 +290,31 @@ def test_language_model_on_the_sample(run_script, tmp_path):
     assert (tmp_path / 'curve.png').stat().st_size > 10000
 
 
+# What of the print does not run
+
+@pytest.mark.parametrize('printed, error', [
+    ('from tensorflow.models.rnn.ptb import reader', ImportError),
+    ('print len(train_data)', SyntaxError),
+    ('for i in range(3):\nif i > 0: pass', SyntaxError),
+    ('rnn_cell.BasicLSTMCell(8)', NameError),
+    ('iter([(1, 2)]).next()', AttributeError),
+    ('tf.concat(1, [tf.zeros([2, 3]), tf.zeros([2, 3])])', (TypeError, ValueError)),
+    ('tf.nn.seq2seq.sequence_loss_by_example', AttributeError)])
+def test_the_printed_form_fails(printed, error):
+    import tensorflow as tf
+    with tf.Graph().as_default(), pytest.raises(error):
+        exec(printed, {'tf': tf})
+
+
+def test_cost_is_of_single_words():
+    """sequence_loss_by_example, given one long step, returns a loss for each word and sums none."""
+    import tensorflow as tf
+    with tf.Graph().as_default(), tf.Session() as session:
+        loss = tf.contrib.legacy_seq2seq.sequence_loss_by_example(
+            [tf.zeros([6, 10])], [tf.zeros([6], tf.int32)], [tf.ones([6])])
+        assert session.run(loss) == pytest.approx([np.log(10)] * 6)
+
+
 # Saved, resumed, evaluated, used
 
 def test_training_learns(trained):
@@ -471,7 +496,7 @@ def test_checkpoint_of_another_text_or_network(run_script, trained, text, tmp_pa
 # The recorded trainings
 
 def test_recorded_trainings_are_near_the_print():
-    """The issue's band: the mean over three seeds within 3 % of the article's 179.420."""
+    """The mean of three seeds is within 3 % of the article's 179.420."""
     curve = load(CHAPTER + 'perplexity_curve.py')
     logs = sorted(glob.glob(curve.RECORDED))
     assert len(logs) == 3
