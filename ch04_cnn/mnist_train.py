@@ -6,13 +6,14 @@ Article 4 卷积神经网络, section LeNet-5 模型: article 3's mnist_train.py
     python ch04_cnn/mnist_train.py --training_steps 300 --sample
 
 Shows that training a convolutional network is training any network: only the shape of the input differs
-from chapter 3, and the learning rate, for at article 3's 0.8 this network learns nothing: the loss stays
-at ln 10 = 2.3. mnist_eval.py evaluates its checkpoints, also while it runs. Started again, it resumes
-from the newest checkpoint. To train anew, delete the checkpoint folder.
+from chapter 3, and the learning rate. At article 3's 0.8 this network learns nothing: its cross entropy
+stays at ln 10 = 2.3, the same answer for every picture, below the L2 loss of weights that have exploded.
+mnist_eval.py evaluates its checkpoints, also while it runs. Started again, it resumes from the newest
+checkpoint. To train anew, delete the checkpoint folder.
 
 Takes about 45 minutes on two cores; --training_steps 5001 is the part that the article prints, and takes
-eight. Expect a loss near 6.4 at step 1 (article: 6.45373), near 0.63 at step 5001 (article: 0.630368),
-most of it the L2 loss; RESULTS.md has both curves.
+eight. Expect a loss between 4.5 and 8 at step 1, as the first weights fall (article: 6.45373), and 0.6 to
+0.7 from step 5001 on (article: 0.630368), most of it the L2 loss; RESULTS.md has both curves.
 """
 import os
 
