@@ -7,8 +7,8 @@ Article 4 卷积神经网络, section LeNet-5 模型: article 3's mnist_eval.py 
     python ch04_cnn/mnist_eval.py --once    # the newest checkpoint, also on the test data
 
 Shows the same network without dropout, fed with batches of another size than in training. One evaluation
-takes three seconds on two cores, --once ten with the test data and the imports. Expect 0.98 or more from
-step 2001 on, and 0.990 to 0.994 on the test data at the end (article: ~99.4 %).
+takes three seconds on two cores, --once ten with the test data and the imports. Expect, on the test data,
+about 0.96 at step 1001, 0.988 halfway, and 0.99 or a little more at the end (article: ~99.4 %).
 """
 import sys
 import time
