@@ -29,8 +29,8 @@ MODULES = {'scikit-learn': 'sklearn', 'tensorflow-gpu': 'tensorflow', 'protobuf'
 EXTRAS = ['ch06']
 # These run in a Python of their own: an import may crash, and must not take this program along.
 PROGRAMS = {'find': '''
-import json, pkgutil, sys
-print(json.dumps([name for name in sys.argv[1:] if not pkgutil.find_loader(name)]))
+import importlib.util, json, sys
+print(json.dumps([name for name in sys.argv[1:] if not importlib.util.find_spec(name)]))
 ''', 'import': '''
 import importlib, json, sys
 module = importlib.import_module(sys.argv[1])
@@ -110,7 +110,10 @@ def check_processor():
 
 
 def check_project():
-    missing = result(start(PROGRAMS['find'], 'cli', 'checkpoint', 'data'))
+    try:
+        missing = result(start(PROGRAMS['find'], 'cli', 'checkpoint', 'data'))
+    except RuntimeError as error:
+        missing = ['out (%s)' % error]
     if missing:
         raise Fault('the project is not installed: Python does not find %s' % ', '.join(missing),
                     '%s; or, with the packages there, %s -m pip install --no-deps -e %s' % (
