@@ -113,7 +113,7 @@ def check_project():
     try:
         missing = result(start(PROGRAMS['find'], 'cli', 'checkpoint', 'data'))
     except RuntimeError as error:
-        missing = ['out (%s)' % error]
+        missing = ['its modules (%s)' % error]
     if missing:
         raise Fault('the project is not installed: Python does not find %s' % ', '.join(missing),
                     '%s; or, with the packages there, %s -m pip install --no-deps -e %s' % (
