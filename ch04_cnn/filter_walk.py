@@ -9,7 +9,8 @@ a 3 x 3 matrix gives 2 x 2 values (figure 5), zero padding with stride 2 (figure
 weights do when the picture moves. Takes three seconds. Expect the printed ReLU(3) = 3 at figure 6's top
 left, by hand and from zeros added at the top and left; padding='SAME' adds them at the bottom and right
 and gives another matrix. Of figures 5 and 6 the text gives one formula only: the filter [[1, -1], [0, 2]],
-the bias 1 and the 1 at the top left of figure 6's input; the other numbers are ours.
+the bias 1 and the 1 at the top left of figure 6's input; the other nodes are those of the example that is
+commonly shown for this figure.
 """
 import numpy as np
 import tensorflow as tf
