@@ -39,8 +39,8 @@ def main(argv=None):
     args = parser.parse(argv)
 
     for words, length in ((10, LENGTH), (10, 10 * LENGTH), (89, LENGTH)):
-        print('%d words, all as likely, %d of them: perplexity %.6g, %.6g, %.6g; by the mean logarithm %.6g' % (
-            (words, length) + perplexity(np.full(length, 1 / words))))
+        print('%d words, all as likely, %d of them: perplexity %.6g, %.6g, %.6g; '
+              'by the mean logarithm %.6g' % ((words, length) + perplexity(np.full(length, 1 / words))))
 
     # The same as TensorFlow computes it from the network's last layer: equal logits, any digits.
     digits = np.random.RandomState(args.seed).randint(10, size=LENGTH)

@@ -33,7 +33,8 @@ def main(argv=None):
         state = [np.tanh(sum(terms[j])) for j in range(2)]
         output = state[0] * W_OUTPUT[0][0] + state[1] * W_OUTPUT[1][0] + B_OUTPUT
         for j in range(2):
-            print('t = %d  state[%d] = tanh(%.4f + %.4f + %.4f + %.4f) = %.6f' % ((t, j) + terms[j] + (state[j],)))
+            print('t = %d  state[%d] = tanh(%.4f + %.4f + %.4f + %.4f) = %.6f' % (
+                (t, j) + terms[j] + (state[j],)))
         print('t = %d  output = %.6f' % (t, output))
 
     # By TensorFlow. The cell joins input and state, in this order, so it has one matrix of weights.

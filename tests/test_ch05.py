@@ -217,7 +217,8 @@ def network():
         def build(*arguments, **settings):
             for name, value in settings.items():
                 setattr(lm, name, value)
-            with tf.variable_scope('m', reuse=tf.AUTO_REUSE, initializer=tf.random_uniform_initializer(-2, 2, 1)):
+            initializer = tf.random_uniform_initializer(-2, 2, 1)
+            with tf.variable_scope('m', reuse=tf.AUTO_REUSE, initializer=initializer):
                 model = lm.PTBModel(*arguments)
             session.run(tf.global_variables_initializer())
             return model
@@ -352,7 +353,8 @@ def test_killed_training_ends_as_if_it_had_not_been(text, tmp_path, capsys, monk
     flags = [str(flag) for flag in TINY + (
         '--data_path', text, '--keep_prob', 1.0, '--save_steps', 5, '--num_epoch', 8, '--model_save_path')]
     killed = str(tmp_path / 'killed')
-    process = subprocess.Popen([sys.executable, os.path.join(ROOT, CHAPTER, 'ptb_train.py')] + flags + [killed])
+    process = subprocess.Popen(
+        [sys.executable, os.path.join(ROOT, CHAPTER, 'ptb_train.py')] + flags + [killed])
 
     def saved():
         return [int(name.split('-')[-1][:-len('.index')]) for name in glob.glob(killed + '/*.index')]
