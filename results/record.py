@@ -53,8 +53,9 @@ def main():
         process = subprocess.Popen(command, stdout=subprocess.PIPE, universal_newlines=True)
         for line in process.stdout:
             sys.stdout.write(line)
-            if not line.startswith('Extracting '):       # names a folder of this machine
-                log.write(line)
+            # Folders of this machine are nobody else's business.
+            if not line.startswith('Extracting '):
+                log.write(line.replace(os.environ.get('TF_TUTORIAL_RUNS') or 'runs', 'runs'))
         status = process.wait()
         log.write('# seconds: %.0f\n' % (time.time() - start))
     if status:

@@ -89,14 +89,15 @@ def table(heading, printed, ours, form='%g'):
 
 def source(*names):
     """A paragraph that says which logs a table is from, and how they were made."""
-    lines = []
-    for name in names:
-        for seed in seeds_of(name):
-            header = read('%s-seed%d' % (name, seed))[1]
-            lines.append('- [%s-seed%d.log](results/logs/%s-seed%d.log), %s: `%s`' % (
-                name, seed, name, seed, header['date'], header['command']))
-    machine = read('%s-seed%d' % (names[0], seeds_of(names[0])[0]))[1]
-    return '\n'.join(lines) + '\n\n%s; %s.' % (machine['machine'], machine['versions'])
+    lines, machines = [], []
+    for name in sorted(path[:-len('.log')] for path in os.listdir(os.path.join(FOLDER, 'logs'))
+                       if path.endswith('.log')):
+        if re.sub(r'-(seed\d|resumed)', '', name) in names:
+            header = read(name)[1]
+            lines.append('- [%s.log](results/logs/%s.log), %s: `%s`' % (
+                name, name, header['date'], header['command']))
+            machines.append('%s; %s.' % (header['machine'], header['versions']))
+    return '\n'.join(lines) + '\n\n' + '\n'.join(sorted(set(machines)))
 
 
 def curves(path):
