@@ -12,6 +12,7 @@ A script says in `main` which of its article constants are flags, and runs below
         cli.run(main)
 """
 import argparse
+import errno
 import logging
 import math
 import os
@@ -73,7 +74,7 @@ class Parser(argparse.ArgumentParser):
         for name, text in helps.items():
             # A second run in one process starts again from the printed value.
             value = printed.setdefault(name, namespace[name])
-            kind = {int: positive_int, float: fraction if name.endswith(('_DECAY', '_PROB'))
+            kind = {int: positive_int, float: fraction if name.endswith(('_DECAY', '_PROB', 'DECAY_RATE'))
                     else non_negative_float}.get(type(value), str)
             self.add_argument('--' + name.lower(), type=kind, default=value, metavar=name.split('_')[-1],
                               help=text.replace('%', '%%') + ' (default: %(default)s)')
@@ -87,6 +88,8 @@ class Parser(argparse.ArgumentParser):
         checkpoints of the two never mix.
         """
         args = self.parse_args(argv)
+        if os.sep in getattr(args, 'model_name', ''):
+            self.error('argument --model_name: must be a file name, with no folder; that is --model_save_path')
         quiet()
         if self.data:
             import data
@@ -104,13 +107,13 @@ class Parser(argparse.ArgumentParser):
 
 
 def positive_int(text):
-    """`text` as an int of 1 or more."""
+    """`text` as an int of 1 or more, that fits in 32 bits as TensorFlow's sizes do."""
     try:
         value = int(text)
     except ValueError:
         value = 0
-    if value < 1:
-        raise argparse.ArgumentTypeError('must be a whole number of 1 or more, not %s' % text)
+    if not 1 <= value < 2 ** 31:
+        raise argparse.ArgumentTypeError('must be a whole number from 1 to 2147483647, not %s' % text)
     return value
 
 
@@ -136,8 +139,13 @@ def fraction(text):
 def save_figure(figure, path):
     """Save a matplotlib Figure as PNG, whole or not at all, and print where."""
     folder = os.path.dirname(os.path.abspath(path))
-    os.makedirs(folder, exist_ok=True)
-    handle, part = tempfile.mkstemp(suffix='.png', dir=folder)
+    try:
+        if not path or os.path.isdir(path):
+            raise IsADirectoryError(errno.EISDIR, 'a file name is needed')
+        os.makedirs(folder, exist_ok=True)
+        handle, part = tempfile.mkstemp(suffix='.png', dir=folder)
+    except OSError as error:
+        raise UserError('cannot save the picture %r (%s): choose another --picture' % (path, error.strerror))
     os.close(handle)
     try:
         figure.savefig(part, dpi=120)
@@ -151,11 +159,14 @@ def save_figure(figure, path):
 
 def run(main):
     """Call `main` as the program: a fault of input or surroundings ends in one line and a status."""
-    sys.stdout.reconfigure(line_buffering=True)      # a log file shows each line at once
+    if sys.stdout:
+        # A log shows each line at once; a terminal that knows no Chinese gets numbers for it.
+        sys.stdout.reconfigure(line_buffering=True, errors='backslashreplace')
     try:
         sys.exit(main())
     except KeyboardInterrupt:
-        message, status = 'interrupted', 130
+        print('interrupted', file=sys.stderr)
+        sys.exit(130)
     except BrokenPipeError:                      # the reader, `head` say, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)

@@ -7,7 +7,7 @@ Article 2 TensorFlow 解决 MNIST 问题入门, section TensorFlow 解决 MNIST 
 
 Shows the whole of training: placeholders, variables, cross entropy, gradient descent, and accuracy on
 validation and test data. Takes half a minute on two cores. Expect the printed accuracies within about
-0.005: 0.9044 after 1000 steps, 0.9498 after 9000, and 0.9475 on the test data (RESULTS.md has ours).
+0.01: 0.9044 after 1000 steps, 0.9498 after 9000, and 0.9475 on the test data (RESULTS.md has ours).
 The printed lines say 'average model', although this program keeps no averages; they stand as printed.
 """
 import numpy as np

@@ -18,10 +18,9 @@ X_START = 5.0
 TARGET = 0.05
 
 
-def table(learning_rate, rows):
+def table(x, learning_rate, rows):
     """Print the article's table: step, x, gradient x learning rate, updated x."""
     print('learning rate %g' % learning_rate)
-    x = X_START
     for step in range(1, rows + 1):
         move = 2 * x * learning_rate
         print('%d  %.6g  2*%.6g*%g=%.6g  %.6g-%s=%.6g' % (
@@ -29,10 +28,10 @@ def table(learning_rate, rows):
         x -= move
 
 
-def minimise(learning_rate, steps):
+def minimise(x_start, learning_rate, steps):
     """Run tf.train.GradientDescentOptimizer on x^2; return x before the first and after each step."""
     with tf.Graph().as_default():
-        x = tf.Variable(X_START, dtype=tf.float64)
+        x = tf.Variable(x_start, dtype=tf.float64)
         train_step = tf.train.GradientDescentOptimizer(learning_rate).minimize(tf.square(x))
         with tf.Session() as sess:
             sess.run(tf.global_variables_initializer())
@@ -47,25 +46,26 @@ def main(argv=None):
     parser = cli.Parser(__doc__, seed=False)
     parser.add_constants(
         globals(),
-        X_START='where x starts',
         TARGET='how small x is to become')
+    parser.add_argument('--x_start', type=float, default=X_START, metavar='X',
+                        help='where x starts (default: %(default)s)')
     parser.add_argument('--picture', default='runs/ch03_training_tricks/gradient_descent.png', metavar='FILE',
                         help='the PNG file to save (default: %(default)s)')
     args = parser.parse(argv)
 
-    table(0.3, 5)
-    table(1.0, 3)
-    paths = {rate: minimise(rate, steps) for rate, steps in [(0.3, 10), (1.0, 10), (0.001, 2400)]}
+    table(args.x_start, 0.3, 5)
+    table(args.x_start, 1.0, 3)
+    paths = {rate: minimise(args.x_start, rate, steps) for rate, steps in [(0.3, 10), (1.0, 10), (0.001, 2400)]}
     print('TensorFlow at 0.3: %s' % ' '.join('%.4g' % x for x in paths[0.3][:6]))
     print('TensorFlow at 1: %s' % ' '.join('%.4g' % x for x in paths[1.0][:4]))
     print('TensorFlow at 0.001, after 5 steps: %.2f' % paths[0.001][5])
     for rate in (0.3, 0.001):
-        steps = next((step for step, x in enumerate(paths[rate]) if x <= TARGET), None)
-        if not steps:
-            print('x > %g at learning rate %g after %d steps' % (TARGET, rate, len(paths[rate]) - 1))
+        steps = next((step for step, x in enumerate(paths[rate]) if abs(x) <= TARGET), None)
+        if steps is None:
+            print('|x| > %g at learning rate %g after %d steps' % (TARGET, rate, len(paths[rate]) - 1))
             continue
         print('x <= %g at learning rate %g: after %d steps (x = %.4f, one step before %.4f)' % (
-            TARGET, rate, steps, paths[rate][steps], paths[rate][steps - 1]))
+            TARGET, rate, steps, paths[rate][steps], paths[rate][max(steps - 1, 0)]))
 
     figure = matplotlib.figure.Figure(figsize=(12, 4))
     for axes, (rate, path) in zip(figure.subplots(1, 3), sorted(paths.items())):

@@ -6,7 +6,7 @@ Article 3 训练神经网络模型的常用方法, section 过拟合问题 (figu
 
 Saves figure 2 as a picture: the two classes of points and each model's border between them. Prints the
 accuracy on the points of training and on fresh ones: the third model is perfect on the first and worse
-than the second on the others. Takes ten seconds.
+than the second on the others. The square is a fresh point that the third alone gets wrong. Takes ten seconds.
 """
 import matplotlib.figure
 import numpy as np
@@ -70,17 +70,29 @@ def main(argv=None):
     fresh, fresh_classes = make_points(5000, noise=0.1, seed=2)
     grid = np.stack(np.meshgrid(np.linspace(-1, 1, 200), np.linspace(-1, 1, 200)), axis=-1)
 
-    figure = matplotlib.figure.Figure(figsize=(12, 4))
-    for axes, (name, layers, weight_decay) in zip(figure.subplots(1, 3), MODELS):
+    answers = []
+    for name, layers, weight_decay in MODELS:
         with tf.Graph().as_default():
-            on_points, on_fresh, on_grid = fit(points, classes, layers, weight_decay,
-                                               [points, fresh, grid.reshape(-1, 2)])
+            answers.append([logits > 0 for logits in fit(
+                points, classes, layers, weight_decay, [points, fresh, grid.reshape(-1, 2)])])
+        on_points, on_fresh, _ = answers[-1]
         print('%-11s  accuracy on its %d points %.3f, on %d fresh ones %.3f' % (
-            name, POINTS, ((on_points > 0) == classes).mean(), len(fresh), ((on_fresh > 0) == fresh_classes).mean()))
-        axes.contourf(grid[..., 0], grid[..., 1], on_grid.reshape(200, 200) > 0, levels=1,
+            name, POINTS, (on_points == classes).mean(), len(fresh), (on_fresh == fresh_classes).mean()))
+
+    # The article's light square: a fresh point that only the overfitted model gets wrong.
+    square = int(((answers[1][1] == fresh_classes) & (answers[2][1] != fresh_classes)).argmax())
+    print('a fresh point at (%.2f, %.2f) is of class %d; called %s' % (
+        tuple(fresh[square]) + (fresh_classes[square], ', '.join(
+            '%d (%s)' % (on_fresh[square], name) for (name, _, _), (_, on_fresh, _) in zip(MODELS, answers)))))
+
+    figure = matplotlib.figure.Figure(figsize=(12, 4))
+    for axes, (name, _, _), (_, _, on_grid) in zip(figure.subplots(1, 3), MODELS, answers):
+        axes.contourf(grid[..., 0], grid[..., 1], on_grid.reshape(200, 200), levels=1,
                       colors=['white', 'lightgray'])
         for marker, cls in (('x', 0), ('o', 1)):
             axes.plot(*points[classes[:, 0] == cls].T, 'k' + marker, markersize=5, fillstyle='none')
+        axes.plot(*fresh[square], 's', markersize=9, color='tab:orange', label='fresh, class %d' % fresh_classes[square])
+        axes.legend(loc='lower right')
         axes.set(title=name, xticks=[], yticks=[])
     figure.tight_layout()
     cli.save_figure(figure, args.picture)

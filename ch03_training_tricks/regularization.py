@@ -70,6 +70,8 @@ def main(argv=None):
         LEARNING_RATE='learning rate',
         TRAINING_STEPS='training steps')
     parser.parse(argv)
+    if LAMBDA == 0:
+        parser.error('argument --lambda: must be over 0, or nothing is regularised')
 
     with tf.Graph().as_default(), tf.Session() as sess:
         weights = tf.constant([[1.0, -2.0], [-3.0, 4.0]])

@@ -50,7 +50,8 @@ def train(mnist):
     y_ = tf.placeholder(
         tf.float32, [None, mnist_inference.OUTPUT_NODE], name='y-input')
 
-    regularizer = tf.contrib.layers.l2_regularizer(REGULARAZTION_RATE)
+    # At rate 0 there is no loss to add.
+    regularizer = tf.contrib.layers.l2_regularizer(REGULARAZTION_RATE) if REGULARAZTION_RATE else None
     y = mnist_inference.inference(x, True, regularizer)
     global_step = tf.Variable(0, trainable=False)
 
@@ -62,7 +63,7 @@ def train(mnist):
     cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(
         logits=y, labels=tf.argmax(y_, 1))
     cross_entropy_mean = tf.reduce_mean(cross_entropy)
-    loss = cross_entropy_mean + tf.add_n(tf.get_collection('losses'))
+    loss = cross_entropy_mean + tf.add_n(tf.get_collection('losses') or [0.0])
     # //: the article's Python 2 divides whole numbers so. 55000 // 100 = 550 steps, one epoch.
     learning_rate = tf.train.exponential_decay(
         LEARNING_RATE_BASE,
@@ -73,7 +74,8 @@ def train(mnist):
     with tf.control_dependencies([train_step, variables_averages_op]):
         train_op = tf.no_op(name='train')
 
-    saver = tf.train.Saver()
+    # Relative, so that a folder that was moved or copied still finds its own checkpoints.
+    saver = tf.train.Saver(save_relative_paths=True)
     with tf.Session() as sess:
         tf.global_variables_initializer().run()
         if checkpoint.resume(saver, sess, MODEL_SAVE_PATH):

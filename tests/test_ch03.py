@@ -2,6 +2,7 @@
 import os
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -80,6 +81,9 @@ def test_overfitting(run_script):
         r'points (\S+), on 5000 fresh ones (\S+)', out)]
     assert overfitted[0] == 1.0 and simple[0] < suitable[0] < overfitted[0]
     assert simple[1] < suitable[1] and overfitted[1] < suitable[1]
+    truth, second, third = re.search(
+        r'is of class (\d); called \d \(too simple\), (\d) \(suitable\), (\d) \(overfitted\)', out).groups()
+    assert truth == second != third
 
 
 def test_moving_average(run_script):
@@ -136,7 +140,8 @@ def test_evaluation_runs_beside_training(tmp_path):
         [sys.executable, os.path.join(ROOT, EVAL), '--eval_interval_secs', '1', '--until_step', '6001'] + model,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     try:
-        time.sleep(3)                     # evaluation is up before there is a checkpoint
+        # It waits where the printed program ends.
+        assert 'No checkpoint file found\n' in iter(evaluation.stdout.readline, '')
         training = subprocess.run(
             [sys.executable, os.path.join(ROOT, TRAIN), '--training_steps', '6001'] + model[:2] +
             [str(flag) for flag in SMALL], stdout=subprocess.PIPE, timeout=120)
@@ -244,6 +249,42 @@ def test_checkpoint_of_another_network(run_script, shell, tmp_path):
         result = shell(script, '--model_save_path', tmp_path / 'model', '--layer1_node', 21, *flags)
         assert result.returncode == 1 and 'Traceback' not in result.stderr
         assert 'another network' in result.stderr.splitlines()[-1]
+
+
+def test_a_copied_or_moved_folder_keeps_to_itself(run_script, tmp_path):
+    model, copy, moved = (str(tmp_path / name) for name in ('model', 'copy', 'moved'))
+    run_script(TRAIN, '--training_steps', 4500, '--model_save_path', model, *SMALL)
+    shutil.copytree(model, copy)
+    before = contents(model)
+    run_script(TRAIN, '--training_steps', 6500, '--model_save_path', copy, *SMALL)
+    assert contents(model) == before
+    os.rename(model, moved)
+    assert 'Resuming after 4500 training step(s)' in run_script(
+        TRAIN, '--training_steps', 4501, '--model_save_path', moved, *SMALL)
+    assert accuracy_lines(run_script(EVAL, '--once', '--model_save_path', moved, '--layer1_node', 20))[0][0] == 4501
+
+
+def test_training_without_regularisation(run_script):
+    out = run_script(TRAIN, '--training_steps', 1, '--regularaztion_rate', 0)
+    assert [step for step, _ in loss_lines(out)] == [1]
+
+
+@pytest.mark.parametrize('script, flags, words', [
+    (TRAIN, ['--model_name', 'a/b'], '--model_name'),
+    (TRAIN, ['--layer1_node', 10 ** 20], '--layer1_node'),
+    ('ch03_training_tricks/regularization.py', ['--lambda', 0], '--lambda'),
+    ('ch03_training_tricks/exponential_decay.py', ['--decay_rate', 2], '--decay_rate'),
+])
+def test_a_setting_that_makes_no_sense(run_script, capsys, script, flags, words):
+    with pytest.raises(SystemExit) as stop:
+        run_script(script, *flags)
+    assert stop.value.code == 2 and words in capsys.readouterr().err
+
+
+@pytest.mark.parametrize('picture', ['', '.', '/proc/no/picture.png'])
+def test_a_picture_that_cannot_be_saved(run_script, picture):
+    with pytest.raises(cli.UserError, match='another --picture'):
+        run_script('ch03_training_tricks/exponential_decay.py', '--picture', picture)
 
 
 def test_a_loss_that_is_no_number_is_not_saved(shell, tmp_path):

@@ -59,6 +59,11 @@ def test_wrong_flag_is_one_line(path, capsys):
     assert out == '' and err.count('\n') == 1 and '--no_such_flag' in err
 
 
+def test_help_where_the_terminal_knows_no_chinese(shell):
+    result = shell('ch02_mnist_basics/mnist_fc.py', '--help', PYTHONIOENCODING='ascii')
+    assert result.returncode == 0 and result.stderr == '' and '--training_steps' in result.stdout
+
+
 @pytest.mark.parametrize('path', ['ch02_mnist_basics/forward_variables.py',
                                   'ch03_training_tricks/regularization.py'])
 def test_tensorflow_is_quiet_and_can_be_heard(path, shell):
