@@ -9,7 +9,6 @@ Article 5 循环神经网络简介, section 自然语言建模, the output of th
 Reads the lines that ptb_word_lm.py and ptb_train.py print, and saves the curve as a picture. A training
 line is the mean since its epoch began, so the curve jumps where an epoch ends. Takes two seconds.
 """
-import glob
 import os
 import re
 
@@ -17,13 +16,13 @@ import matplotlib.figure
 
 import cli
 
-RECORDED = os.path.join(cli.ROOT, 'results', 'logs', 'ptb_word_lm-seed*.log')
+RECORDED = [os.path.join(cli.ROOT, 'results', 'logs', 'ptb_word_lm-seed%d.log' % seed) for seed in (1, 2, 3)]
 
 # The article's output; in epoch 1 it stops after step 400, and in epoch 2 it begins at 1100.
 PRINTED = {1: [(0, 10003.783), (100, 1404.742), (200, 1061.458), (300, 891.044), (400, 782.037)],
            2: [(1100, 228.711), (1200, 226.093), (1300, 223.214)]}
 PRINTED_VALIDATION, PRINTED_TEST = 183.443, 179.420
-EPOCH_STEPS = 1327      # batches of an epoch with the printed settings
+PRINTED_STEPS = 1327      # batches of an epoch with the printed settings
 
 
 def read_log(path):
@@ -56,20 +55,18 @@ def read_log(path):
 
 def main(argv=None):
     parser = cli.Parser(__doc__, seed=False)
-    parser.add_argument('logs', nargs='*', metavar='LOG', default=sorted(glob.glob(RECORDED)),
+    parser.add_argument('logs', nargs='*', metavar='LOG', default=RECORDED,
                         help='what a training printed (default: the recorded ones)')
     parser.add_argument('--picture', default='runs/ch05_rnn_ptb/perplexity_curve.png', metavar='FILE',
                         help='the PNG file to save (default: %(default)s)')
     args = parser.parse(argv)
-    if not args.logs:
-        parser.error('no recorded training in results/logs; give the file of one')
 
     figure = matplotlib.figure.Figure(figsize=(9, 5))
     axes = figure.subplots()
     for number, path in enumerate(args.logs):
         training, validation, test = read_log(path)
         name = os.path.splitext(os.path.basename(path))[0]
-        steps = EPOCH_STEPS
+        steps = PRINTED_STEPS
         # Where a later epoch runs longer than the printed one, make room for it.
         steps = max([steps] + [step + 1 for line in training.values() for step, _ in line])
         for epoch, line in training.items():
@@ -80,7 +77,7 @@ def main(argv=None):
             name, ', '.join('%.3f' % value for value in validation.values()) or 'not reached',
             'not reached' if test is None else '%.3f' % test))
     for epoch, line in PRINTED.items():
-        axes.plot([(epoch - 1) + step / EPOCH_STEPS for step, _ in line], [value for _, value in line],
+        axes.plot([(epoch - 1) + step / PRINTED_STEPS for step, _ in line], [value for _, value in line],
                   'kx', label='article, training' if epoch == 1 else None)
     axes.plot([2], [PRINTED_VALIDATION], 'k+', markersize=12, label='article, validation')
     axes.axhline(PRINTED_TEST, color='black', linewidth=0.8, linestyle=':', label='article, test')

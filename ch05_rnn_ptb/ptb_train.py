@@ -147,7 +147,10 @@ def main(argv=None):
     parser = cli.Parser(__doc__, data='ptb')
     ptb_word_lm.add_constants(parser)
     saved_model.add_flags(parser)
-    parser.add_constants(globals(), SAVE_STEPS='batches between two checkpoints')
+    parser.add_constants(
+        globals(),
+        SAVE_STEPS='batches between two checkpoints',
+        MODEL_NAME='file name of a checkpoint, before -STEP')
     args = ptb_word_lm.parse(parser, argv)
 
     with tf.Graph().as_default():

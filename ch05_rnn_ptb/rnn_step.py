@@ -19,7 +19,7 @@ W_STATE = [[0.2, 0.1],                  # weights from the old state to the new
            [-0.5, 0.6]]
 B_CELL = [0.1, -0.1]
 W_OUTPUT = [[1.5], [-1.0]]              # the layer that makes an output of the state
-B_OUTPUT = 0.3
+B_OUTPUT = [0.3]
 
 
 def main(argv=None):
@@ -31,7 +31,7 @@ def main(argv=None):
         terms = [(state[0] * W_STATE[0][j], state[1] * W_STATE[1][j], x * W_INPUT[0][j], B_CELL[j])
                  for j in range(2)]
         state = [np.tanh(sum(terms[j])) for j in range(2)]
-        output = state[0] * W_OUTPUT[0][0] + state[1] * W_OUTPUT[1][0] + B_OUTPUT
+        output = state[0] * W_OUTPUT[0][0] + state[1] * W_OUTPUT[1][0] + B_OUTPUT[0]
         for j in range(2):
             print('t = %d  state[%d] = tanh(%.4f + %.4f + %.4f + %.4f) = %.6f' % (
                 (t, j) + terms[j] + (state[j],)))

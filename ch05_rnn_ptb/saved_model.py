@@ -1,5 +1,7 @@
 """Find and read the model that ptb_train.py saved, for the scripts that use it.
 
+Article 5 循环神经网络简介; the article saves nothing. A library.
+
 A folder holds the checkpoints and vocabulary.txt, the word of identifier 0 on the first line. The
 sizes of the network are read from the checkpoint, so that nobody need give them a second time.
 """
