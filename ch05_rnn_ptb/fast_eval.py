@@ -9,7 +9,7 @@ Article 5 循环神经网络简介, section 自然语言建模, the evaluation o
 Shows why EVAL_NUM_STEP = 1 is slow and need not be: the time goes into 80,000 calls of session.run and
 into products of a matrix by one row. With FAST_NUM_STEP words a call and the state handed on as ever,
 the same sums take fewer calls. Expect the same perplexity to three decimals, five times sooner or more
-(RESULTS.md has the ratio measured). Takes two minutes on two cores.
+(RESULTS.md has the ratio measured). Takes one minute on two cores.
 """
 import os
 import statistics
