@@ -1,10 +1,11 @@
 #!/bin/sh
 # Make every log of results/logs that is not there, and RESULTS.md of them. Delete a log to make it anew.
-# On two cores: articles 2 and 3 a quarter of an hour, article 4 an hour, article 5 an hour. Stop it and
+# On two cores: articles 2 and 3 a quarter of an hour, article 4 an hour, article 5 an hour and a half. Stop it and
 # start it again as you like: trainings that save resume.
 set -e
 cd "$(dirname "$0")/.."
-PYTHON=${PYTHON:-.venv/bin/python}
+PYTHON=$PWD/.venv/bin/python
+PATH=$PWD/.venv/bin:$PATH
 
 record() {      # record NAME COMMAND...
     name=$1; shift
@@ -13,7 +14,7 @@ record() {      # record NAME COMMAND...
 
 for seed in 1 2 3; do
     # A folder for each seed, or the second training would resume the first one.
-    export TF_TUTORIAL_RUNS="runs/seed$seed"
+    export TF_TUTORIAL_RUNS="$PWD/runs/seed$seed"
     record mnist_fc-seed$seed python ch02_mnist_basics/mnist_fc.py --seed $seed
     # Beside the training, so that every checkpoint is evaluated.
     record mnist_eval-seed$seed python ch03_training_tricks/mnist_eval.py \
@@ -23,7 +24,16 @@ for seed in 1 2 3; do
     record mnist_eval_once-seed$seed python ch03_training_tricks/mnist_eval.py --once
     record ptb_word_lm-seed$seed python ch05_rnn_ptb/ptb_word_lm.py --seed $seed
 done
-export TF_TUTORIAL_RUNS=runs/seed1
+export TF_TUTORIAL_RUNS=$PWD/runs/seed1
 record lenet-train-seed1 python ch04_cnn/mnist_train.py --seed 1
 record lenet-eval-seed1 python ch04_cnn/mnist_eval.py --once
+
+# A training that is killed once in its second epoch; the others use its model.
+record ptb_train-killed sh -c 'python ch05_rnn_ptb/ptb_train.py --seed 1 & until grep -q "ckpt-2...[^0-9]" \
+    $TF_TUTORIAL_RUNS/ch05_rnn_ptb/model/checkpoint 2>/dev/null; do sleep 0.2; done; kill -9 $!; \
+    echo "# kill -9"; python ch05_rnn_ptb/ptb_train.py --seed 1'
+record ptb_generate-seed1 python ch05_rnn_ptb/ptb_generate.py --seed 1 --seed_words 'the company' \
+    --temperature 0.7
+record fast_eval python ch05_rnn_ptb/fast_eval.py --words 100000
+record shared_layers-seed1 python ch05_rnn_ptb/shared_layers.py --train --seed 1
 "$PYTHON" results/report.py
