@@ -203,7 +203,8 @@ def test_missing_file_joins_its_siblings(server, monkeypatch, tmp_path):
     assert server.requests == ['/good/two.gz']
 
 
-@pytest.mark.parametrize('content', [b'', RIGHT['one.gz'][:-1], RIGHT['one.gz'][:-1] + b'?'])
+@pytest.mark.parametrize('content', [b'', RIGHT['one.gz'][:-1], RIGHT['one.gz'][:-1] + b'?'],
+                         ids=['empty', 'cut', 'changed'])
 def test_damaged_file_in_the_cache_is_named_and_replaced(server, monkeypatch, capfd, content):
     mirrors(monkeypatch, server.url('good'))
     folder = data.folder('mnist')

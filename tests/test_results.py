@@ -71,6 +71,21 @@ def test_article_5_within_its_band():
     assert abs(report.mean(tests) - report.PTB_TEST) <= report.BANDS['ptb_test']
 
 
+def test_readme_has_the_figures_of_the_logs():
+    text = open(os.path.join(ROOT, 'README.md'), encoding='utf-8').read()
+    seeds = report.seeds_of('ptb_word_lm')
+    for article, form, figures in (
+            (2, '%.4f', [run[10000] for run in report.of_seeds('mnist_fc', report.FC_TEST_LINE)]),
+            (3, '%.4f', [run[30000] for run in report.of_seeds('mnist_eval_once', report.TEST_LINE)]),
+            (4, '%.4f', [run[30000] for run in report.of_seeds('lenet-eval', report.TEST_LINE)]),
+            (5, '%.2f', [report.perplexities(seed)[2] for seed in seeds])):
+        row = next(line for line in text.splitlines() if line.startswith('| article %d, ' % article))
+        assert row.endswith('| %s |' % (form % report.mean(figures)))
+    for pattern in (report.VALIDATION_LINE, report.TEST_LINE):
+        line = re.search(pattern, report.read('mnist_eval_once-seed1')[0]).group(0)
+        assert line in text, 'the end of make mnist is that of seed 1'
+
+
 def test_record_keeps_a_failed_run_apart(tmp_path):
     (tmp_path / 'record.py').write_text(open(os.path.join(ROOT, 'results', 'record.py')).read())
     record = [sys.executable, str(tmp_path / 'record.py')]
