@@ -77,7 +77,7 @@ class Parser(argparse.ArgumentParser):
             kind = {int: positive_int, float: fraction if name.endswith(('_DECAY', '_PROB', 'DECAY_RATE'))
                     else non_negative_float}.get(type(value), str)
             self.add_argument('--' + name.lower(), type=kind, default=value, metavar=name.split('_')[-1],
-                              help=text.replace('%', '%%') + ' (default: %(default)s)')
+                              help=text.replace('%', '%%') + (' (default: %(default)s)' if value != '' else ''))
             self.constants.append((namespace, name))
 
     def parse(self, argv=None):

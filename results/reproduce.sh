@@ -34,6 +34,6 @@ record ptb_train-killed sh -c 'python ch05_rnn_ptb/ptb_train.py --seed 1 & until
     echo "# kill -9"; python ch05_rnn_ptb/ptb_train.py --seed 1'
 record ptb_generate-seed1 python ch05_rnn_ptb/ptb_generate.py --seed 1 --seed_words 'the company' \
     --temperature 0.7
-record fast_eval python ch05_rnn_ptb/fast_eval.py --words 100000
+record fast_eval python ch05_rnn_ptb/fast_eval.py
 record shared_layers-seed1 python ch05_rnn_ptb/shared_layers.py --train --seed 1
 "$PYTHON" results/report.py
