@@ -19,6 +19,8 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    # TensorFlow 1.15's own, on Python 3.7; they are none of ours.
+    config.addinivalue_line('filterwarnings', 'ignore::DeprecationWarning')
     config.addinivalue_line('markers', 'real_data: needs the real MNIST and Penn Treebank files')
 
 
