@@ -72,3 +72,11 @@ def test_tensorflow_is_quiet_and_can_be_heard(path, shell):
     assert quiet.returncode == 0 and quiet.stderr == ''
     loud = shell(path, TF_TUTORIAL_VERBOSE='1')
     assert loud.returncode == 0 and 'WARNING:tensorflow' in loud.stderr and loud.stdout == quiet.stdout
+
+
+def test_a_second_run_in_one_process_has_the_printed_values_again():
+    module = load('ch03_training_tricks/exponential_decay.py')
+    module.main(['--decay_step', '10'])
+    assert module.DECAY_STEP == 10
+    module.main([])
+    assert module.DECAY_STEP == 550
