@@ -225,12 +225,12 @@ def render():
     intro = (
         '# Results beside the print\n\n'
         'The programs of the articles at their printed settings (save the errata) on the real data, with '
-        'seeds 1, 2 and 3. The article gives no seed, so that figures agree within a band, never exactly; '
+        'seeds 1, 2 and 3 (article 4: seed 1 alone). The article gives no seed, so that figures agree within a band, never exactly; '
         'what is exact (worked examples, counts, identifiers) is in the tables of the chapters and asserted '
         'by the tests.\n\n'
         '`python results/report.py` writes this file from the logs in [results/logs](results/logs). '
         '`python results/record.py NAME COMMAND` makes a log; its NAME is the file\'s, its COMMAND stands '
-        'in its first line and below. mnist_eval logs come from an evaluation that ran beside the training '
+        'in its first line and below; `results/reproduce.sh` makes all that are missing. mnist_eval logs come from an evaluation that ran beside the training '
         'of the same seed, and mnist_eval_once and lenet-eval ones from evaluations after it: give each '
         'seed a folder of its own with `TF_TUTORIAL_RUNS`, as all these trainings resume. '
         'Several of them shared the machine, so the seconds in the logs are no measure of speed.')
