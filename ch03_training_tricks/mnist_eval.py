@@ -104,11 +104,7 @@ def main(argv=None):
                         help='evaluate the newest checkpoint once, on validation and test data')
     parser.add_argument('--until_step', type=cli.positive_int, metavar='STEP',
                         help='end when a checkpoint of this training step was evaluated')
-    parser.add_constants(
-        vars(mnist_inference),
-        INPUT_NODE='pixels of a picture',
-        OUTPUT_NODE='classes',
-        LAYER1_NODE='nodes of the hidden layer, as in training')
+    mnist_inference.add_constants(parser)
     parser.add_constants(
         vars(mnist_train),
         MOVING_AVERAGE_DECAY='decay of the moving averages',

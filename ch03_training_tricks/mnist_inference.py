@@ -58,3 +58,12 @@ def inference(input_tensor, regularizer):
         layer2 = tf.matmul(layer1, weights) + biases
 
     return layer2
+
+
+def add_constants(parser):
+    """Make the network's structure flags, here and for the programs that use it."""
+    parser.add_constants(
+        globals(),
+        INPUT_NODE='pixels of a picture',
+        OUTPUT_NODE='classes',
+        LAYER1_NODE='nodes of the hidden layer, in evaluation as in training')

@@ -100,11 +100,7 @@ def train(mnist):
 
 def main(argv=None):
     parser = cli.Parser(__doc__, data='mnist')
-    parser.add_constants(
-        vars(mnist_inference),
-        INPUT_NODE='pixels of a picture',
-        OUTPUT_NODE='classes',
-        LAYER1_NODE='nodes of the hidden layer')
+    mnist_inference.add_constants(parser)
     parser.add_constants(
         globals(),
         BATCH_SIZE='pictures in a training batch',

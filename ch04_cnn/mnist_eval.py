@@ -118,18 +118,7 @@ def main(argv=None):
                         help='evaluate the newest checkpoint once, on validation and test data')
     parser.add_argument('--until_step', type=cli.positive_int, metavar='STEP',
                         help='end when a checkpoint of this training step was evaluated')
-    parser.add_constants(
-        vars(mnist_inference),
-        INPUT_NODE='pixels of a picture',
-        OUTPUT_NODE='classes',
-        IMAGE_SIZE='width and height of a picture',
-        NUM_CHANNELS='colour channels of a picture',
-        NUM_LABELS='nodes of the last layer',
-        CONV1_DEEP='depth of the first convolution, as in training',
-        CONV1_SIZE='width and height of its filters, as in training',
-        CONV2_DEEP='depth of the second convolution, as in training',
-        CONV2_SIZE='width and height of its filters, as in training',
-        FC_SIZE='nodes of the first full layer, as in training')
+    mnist_inference.add_constants(parser)
     parser.add_constants(
         vars(mnist_train),
         MOVING_AVERAGE_DECAY='decay of the moving averages',

@@ -104,3 +104,19 @@ def inference(input_tensor, train, regularizer):
         logits = tf.matmul(fc1, fc2_weights) + fc2_biases
 
     return logits
+
+
+def add_constants(parser):
+    """Make the network's structure flags, here and for the programs that use it."""
+    parser.add_constants(
+        globals(),
+        INPUT_NODE='pixels of a picture',
+        OUTPUT_NODE='classes',
+        IMAGE_SIZE='width and height of a picture',
+        NUM_CHANNELS='colour channels of a picture',
+        NUM_LABELS='nodes of the last layer',
+        CONV1_DEEP='depth of the first convolution, in evaluation as in training',
+        CONV1_SIZE='width and height of its filters',
+        CONV2_DEEP='depth of the second convolution',
+        CONV2_SIZE='width and height of its filters',
+        FC_SIZE='nodes of the first full layer')

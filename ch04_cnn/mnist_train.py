@@ -126,18 +126,7 @@ def check_sizes(mnist):
 
 def main(argv=None):
     parser = cli.Parser(__doc__, data='mnist')
-    parser.add_constants(
-        vars(mnist_inference),
-        INPUT_NODE='pixels of a picture',
-        OUTPUT_NODE='classes',
-        IMAGE_SIZE='width and height of a picture',
-        NUM_CHANNELS='colour channels of a picture',
-        NUM_LABELS='nodes of the last layer',
-        CONV1_DEEP='depth of the first convolution',
-        CONV1_SIZE='width and height of its filters',
-        CONV2_DEEP='depth of the second convolution',
-        CONV2_SIZE='width and height of its filters',
-        FC_SIZE='nodes of the first full layer')
+    mnist_inference.add_constants(parser)
     parser.add_constants(
         globals(),
         BATCH_SIZE='pictures in a training batch',

@@ -74,13 +74,7 @@ def main(argv=None):
     for name, what in [('filters', 'filters'), ('feature_maps', 'feature maps'), ('wrong', 'wrong digits')]:
         parser.add_argument('--%s_picture' % name, default='runs/ch04_cnn/%s.png' % name, metavar='FILE',
                             help='the PNG file of the %s (default: %%(default)s)' % what)
-    parser.add_constants(
-        vars(mnist_inference),
-        CONV1_DEEP='depth of the first convolution, as in training',
-        CONV1_SIZE='width and height of its filters, as in training',
-        CONV2_DEEP='depth of the second convolution, as in training',
-        CONV2_SIZE='width and height of its filters, as in training',
-        FC_SIZE='nodes of the first full layer, as in training')
+    mnist_inference.add_constants(parser)
     parser.add_constants(
         vars(mnist_train),
         MOVING_AVERAGE_DECAY='decay of the moving averages',
@@ -91,6 +85,7 @@ def main(argv=None):
     args = parser.parse(argv)
 
     mnist = input_data.read_data_sets(args.data_dir, one_hot=False)
+    mnist_train.check_sizes(mnist)
     images = mnist.test.images.reshape(-1, mnist_inference.IMAGE_SIZE, mnist_inference.IMAGE_SIZE,
                                        mnist_inference.NUM_CHANNELS)
     labels = mnist.test.labels

@@ -2,7 +2,7 @@
 
 Article 5 循环神经网络简介, section 自然语言建模, the evaluation of the last program.
 
-    python ch05_rnn_ptb/ptb_train.py                    # first, ten minutes
+    python ch05_rnn_ptb/ptb_train.py                    # first, six minutes
     python ch05_rnn_ptb/fast_eval.py
     python ch05_rnn_ptb/fast_eval.py --words 100000     # all of the test data
 

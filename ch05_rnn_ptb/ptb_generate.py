@@ -2,7 +2,7 @@
 
 Article 5 循环神经网络简介, section 自然语言建模; the article trains the model and leaves it there.
 
-    python ch05_rnn_ptb/ptb_train.py                    # first, ten minutes
+    python ch05_rnn_ptb/ptb_train.py                    # first, six minutes
     python ch05_rnn_ptb/ptb_generate.py --seed_words 'the company' --temperature 0.7
 
 Shows how a language model is run: the word drawn is the next step's input. A temperature under 1 makes

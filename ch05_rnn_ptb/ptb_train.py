@@ -10,7 +10,7 @@ Settings, training and printed lines are ptb_word_lm.py's; evaluation is the fas
 Every SAVE_STEPS batches a checkpoint takes the network, the place in the epoch, the costs so far and the
 LSTM's state, all in one file: a training that was killed goes on with the next batch as if it had
 never stopped, but for the random numbers of dropout. fast_eval.py and ptb_generate.py use the checkpoints.
-Takes about eight minutes on two cores. To train anew, delete the folder of checkpoints.
+Takes about six minutes on two cores. To train anew, delete the folder of checkpoints.
 """
 import itertools
 import os

@@ -6,9 +6,9 @@ Article 5 循环神经网络简介, section 自然语言建模, the last program
     python ch05_rnn_ptb/ptb_word_lm.py --sample --hidden_size 32 --num_epoch 1      # seconds
 
 Shows the embedding of words, LSTM layers with dropout, truncated back-propagation through time with
-the state handed on from batch to batch, and gradient clipping. Takes about ten minutes on two cores,
-some of them for evaluation, which goes word by word as printed (fast_eval.py gives the same figures
-sooner). Expect a validation perplexity of about 185 and a test perplexity of about 180 (article:
+the state handed on from batch to batch, and gradient clipping. Takes about thirteen minutes on two cores,
+more than half of them for evaluation, which goes word by word as printed (fast_eval.py gives the same
+figures sooner). Expect a validation perplexity of about 185 and a test perplexity of about 180 (article:
 183.443 and 179.420; RESULTS.md has ours). What a training line gives is the mean since its epoch began.
 
 Saves nothing, as in the article: ptb_train.py does, and resumes.

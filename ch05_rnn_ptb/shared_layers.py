@@ -3,7 +3,7 @@
 Article 5 循环神经网络简介, section 自然语言建模, the line with MultiRNNCell in PTBModel.
 
     python ch05_rnn_ptb/shared_layers.py
-    python ch05_rnn_ptb/shared_layers.py --train        # the language model so, ten minutes
+    python ch05_rnn_ptb/shared_layers.py --train        # the language model so, 13 minutes
 
 Prints the variables of the network as ptb_word_lm.py builds it, and with one cell in every layer, as the
 article prints it. Up to TensorFlow 1.0 both had weights for each layer; on 1.15 a cell object owns its

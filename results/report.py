@@ -35,7 +35,7 @@ LENET_NOTE = (
     'The article says neither which learning rate it used nor on which data it measured. With 0.01, falling to '
     '0.0058 over the 30,000 steps, the loss still falls at the end, so that a higher rate or more steps may '
     'well give more; we have tried neither. The standard error of such an accuracy on 10,000 pictures is 0.001. '
-    'One seed only: a training takes three quarters of an hour. This one was killed after step 22,001 and '
+    'One seed only, for want of time. This training was killed after step 22,001 and '
     'resumed, which it does with other batches and dropout than it would have had.')
 
 # How far our accuracies and perplexities may be from the print.

@@ -109,6 +109,12 @@ def test_the_printed_reshape_and_what_replaces_it():
             assert mnist_inference.inference(x, False, None).get_shape().as_list() == [batch, 10]
 
 
+def test_training_without_regularisation(run_script):
+    out = run_script(TRAIN, '--training_steps', 1, '--regularaztion_rate', 0, *SMALL)
+    # What is left is the cross entropy of a network that knows nothing yet.
+    assert 1 < float(re.search(r'After 1 training step\(s\), loss on training batch is ([\d.]+)\.', out).group(1)) < 10
+
+
 def test_variables_dropout_and_losses_are_as_printed():
     mnist_inference = load('ch04_cnn/mnist_inference.py')
     for train, regularizer in (True, tf.contrib.layers.l2_regularizer(0.0001)), (False, None):
