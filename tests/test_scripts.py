@@ -13,6 +13,7 @@ SCRIPTS = [path for path in FILES if "__name__ == '__main__'" in open(os.path.jo
 TITLES = {
     'ch01': '深度学习及 TensorFlow 简介', 'ch02': 'TensorFlow 解决 MNIST 问题入门',
     'ch03': '训练神经网络模型的常用方法', 'ch04': '卷积神经网络', 'ch05': '循环神经网络简介',
+    'ch06': 'TensorFlow 高层封装', 'ch07': 'TensorFlow 计算加速',
 }
 
 
