@@ -7,6 +7,42 @@ import tensorflow as tf
 import cli
 
 
+def prepare(folder):
+    """Make the folder if it is not there. Raises cli.UserError if it cannot be written."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise cli.UserError('no checkpoint can be saved in %s (%s): choose another --model_save_path' % (
+            folder, error.strerror))
+
+
+def newest(folder):
+    """Return the tf.train.CheckpointState of a folder, made if it is not there; None without a checkpoint.
+
+    Raises:
+        cli.UserError: the folder cannot be written, or its file `checkpoint` is damaged.
+    """
+    prepare(folder)
+    try:
+        state = tf.train.get_checkpoint_state(folder)
+    except ValueError:                           # not even text
+        state = None
+    if not state or not state.model_checkpoint_path:
+        if os.path.exists(os.path.join(folder, 'checkpoint')):
+            raise cli.UserError('%s is damaged: delete the folder to train anew, or choose another '
+                                '--model_save_path' % os.path.join(folder, 'checkpoint'))
+        return None
+    return state
+
+
+def unusable(path, error):
+    """Return the cli.UserError to raise when a checkpoint cannot be restored because of `error`."""
+    return cli.UserError(
+        'cannot resume from %s: it is damaged, incomplete or of another network (%s); delete the '
+        'folder to train anew, or choose another --model_save_path' % (path, type(error).__name__))
+
+
 def resume(saver, session, folder):
     """Restore the newest checkpoint in `folder`, if there is one.
 
@@ -18,27 +54,34 @@ def resume(saver, session, folder):
     Raises:
         cli.UserError: the folder cannot be written, or its checkpoint is damaged or another network's.
     """
-    try:
-        os.makedirs(folder, exist_ok=True)
-        tempfile.TemporaryFile(dir=folder).close()
-    except OSError as error:
-        raise cli.UserError('no checkpoint can be saved in %s (%s): choose another --model_save_path' % (
-            folder, error.strerror))
-    try:
-        state = tf.train.get_checkpoint_state(folder)
-    except ValueError:                           # not even text
-        state = None
-    if not state or not state.model_checkpoint_path:
-        if os.path.exists(os.path.join(folder, 'checkpoint')):
-            raise cli.UserError('%s is damaged: delete the folder to train anew, or choose another '
-                                '--model_save_path' % os.path.join(folder, 'checkpoint'))
+    state = newest(folder)
+    if not state:
         return False
-    path = state.model_checkpoint_path
     try:
-        saver.restore(session, path)
+        saver.restore(session, state.model_checkpoint_path)
     except (tf.errors.OpError, ValueError) as error:
-        raise cli.UserError(
-            'cannot resume from %s: it is damaged, incomplete or of another network (%s); delete the '
-            'folder to train anew, or choose another --model_save_path' % (path, type(error).__name__))
+        raise unusable(state.model_checkpoint_path, error)
     saver.recover_last_checkpoints(state.all_model_checkpoint_paths)
     return True
+
+
+def verify(folder):
+    """Read the newest checkpoint in `folder`, for libraries that restore by themselves.
+
+    Returns:
+        Its path without suffix, and its step as far as it saved 'global_step'; None, 0 without one.
+    Raises:
+        cli.UserError: the folder cannot be written, or its checkpoint is damaged.
+    """
+    state = newest(folder)
+    if not state:
+        return None, 0
+    path, step = state.model_checkpoint_path, 0
+    try:
+        reader = tf.train.load_checkpoint(path)
+        for name in reader.get_variable_to_shape_map():
+            value = reader.get_tensor(name)
+            step = int(value) if name.lower() == 'global_step' else step
+    except (tf.errors.OpError, ValueError) as error:
+        raise unusable(path, error)
+    return path, step

@@ -8,6 +8,7 @@ it is NAME.log.part. RESULTS.md is made from these logs (results/report.py).
 import datetime
 import os
 import platform
+import re
 import subprocess
 import sys
 import time
@@ -53,7 +54,8 @@ def main():
         process = subprocess.Popen(command, stdout=subprocess.PIPE, universal_newlines=True)
         for line in process.stdout:
             sys.stdout.write(line)
-            # Folders of this machine are nobody else's business.
+            # Neither colours nor folders of this machine are part of a result.
+            line = re.sub('\x1b\\[[0-9;]*[A-Za-z]|\r', '', line)
             if not line.startswith('Extracting '):
                 log.write(line.replace(os.environ.get('TF_TUTORIAL_RUNS') or 'runs', 'runs'))
         status = process.wait()
