@@ -191,38 +191,44 @@ def only(*tasks):
     return tf.ConfigProto(device_filters=list(tasks))
 
 
-def serve(task, server, clients):
-    """Take part in what other tasks run here, until all of them have said that they are done.
+def wait_for_done(task, server, job, clients):
+    """Let other tasks run what they want here, until all of them have said that they are done.
 
     Args:
-        clients: indices of the workers that say so.
+        job: the job of the clients.
+        clients: their indices.
     Raises:
         cli.UserError: all those that are still to say so have been away for wait_secs.
     """
     here = name_of(task.job, task.index)
-    watched, left = Watch(task, 'worker'), set(clients)
+    watched, left = Watch(task, job), set(clients)
     with tf.Graph().as_default(), tf.device(here):
-        cluster = tf.get_variable('cluster_of_%s_%d' % (task.job, task.index), (), tf.string,
-                                  tf.constant_initializer(json.dumps(task.cluster, sort_keys=True)))
         queue = done_queue()
         size, dequeue = queue.size(), queue.dequeue()
         with tf.Session(server.target, config=only(here)) as sess:
-            sess.run(cluster.initializer)
-            print('%s %d serves' % (task.job, task.index))
             # Not one blocking dequeue: it would notice nothing else.
             while left:
                 for _ in range(sess.run(size)):
-                    worker = sess.run(dequeue)
-                    left.discard(worker)
-                    print('worker %d is done' % worker)
+                    left.discard(sess.run(dequeue))
                 gone = watched.look()
                 if left and left <= set(gone):
                     raise cli.UserError('%s did not answer for %g s and had not finished' % (
-                        ', '.join('worker %d' % index for index in sorted(left)), task.wait_secs))
+                        ', '.join('%s %d' % (job, index) for index in sorted(left)), task.wait_secs))
                 time.sleep(0.3)
-    # A client that closes its session after its server's end may hang.
+    # A client that closes its session after the end of a server may hang.
     time.sleep(1)
-    print('%s %d ends' % (task.job, task.index))
+
+
+def serve(task, server, clients):
+    """Be a server, as a parameter server is, until the workers `clients` have said that they are done."""
+    with tf.Graph().as_default(), tf.device(name_of(task.job, task.index)):
+        cluster = tf.get_variable('cluster_of_%s_%d' % (task.job, task.index), (), tf.string,
+                                  tf.constant_initializer(json.dumps(task.cluster, sort_keys=True)))
+        with tf.Session(server.target, config=only(name_of(task.job, task.index))) as sess:
+            sess.run(cluster.initializer)
+    print('%s %d serves' % (task.job, task.index))
+    wait_for_done(task, server, 'worker', clients)
+    print('%s %d ends: all workers are done' % (task.job, task.index))
 
 
 def check_cluster(task, server, others):

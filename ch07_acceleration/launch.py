@@ -5,7 +5,7 @@ machines mean a hundred log-ins, and nothing starts a dead program again. On one
 
     python ch07_acceleration/launch.py dist_mnist_async.py --ps 1 --workers 2
     python ch07_acceleration/launch.py dist_mnist_sync.py --workers 3 -- --training_steps 500 --replicas 2
-    python ch07_acceleration/launch.py two_tasks_first.py two_tasks_second.py
+    python ch07_acceleration/launch.py two_tasks_first.py two_tasks_second.py -- --pin
 
 It picks free ports, shows what each task prints, in colours on a terminal, and writes it to a log for each task.
 It ends when all tasks have ended. When one fails and --restarts is used up, when the time limit is over, or when
