@@ -16,6 +16,7 @@ import os
 import struct
 import tempfile
 
+import numpy as np
 import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.examples.tutorials.mnist import input_data
@@ -111,6 +112,16 @@ def check(path):
     if not count:
         raise cli.UserError('%s is empty: delete it, and mnist_to_tfrecords.py makes it anew' % path)
     return count
+
+
+def read(path):
+    """Read a record file that `check` found good: pictures, uint8 [n, 784], and labels, int64 [n]."""
+    images, labels = [], []
+    for record in tf.python_io.tf_record_iterator(path):
+        feature = tf.train.Example.FromString(record).features.feature
+        images.append(np.frombuffer(feature['image_raw'].bytes_list.value[0], np.uint8))
+        labels.append(feature['label'].int64_list.value[0])
+    return np.array(images), np.array(labels)
 
 
 def ready(mnist_dir, part, path, ours):

@@ -55,9 +55,11 @@ DATA_PATH = "runs/ch07_acceleration/data.tfrecords"
 TEST_PATH = "runs/ch07_acceleration/test.tfrecords"     # for the accuracy at the end; not in the article
 
 
-def get_input():
+def get_input(num_threads=1):
     """Build the input queue.
 
+    Args:
+        num_threads: threads that read, parse and enqueue.
     Returns:
         Pictures, float32 [N_GPU * BATCH_SIZE, 784] from 0 to 255, and labels, int32 [N_GPU * BATCH_SIZE]:
         one batch for each tower, one after the other.
@@ -90,7 +92,8 @@ def get_input():
         [retyped_image, label],
         batch_size=batch_size,
         capacity=capacity,
-        min_after_dequeue=min_after_dequeue)
+        min_after_dequeue=min_after_dequeue,
+        num_threads=num_threads)
 
 
 def get_loss(x, y_, regularizer, scope):
@@ -306,16 +309,8 @@ def train(devices, n_cpu, get_input, log_device_placement=False):
 
 
 def evaluate():
-    """Print the accuracy of the moving averages on the test records. Not in the article.
-
-    Raises:
-        cli.UserError: a record is no such picture.
-    """
-    examples = [tf.train.Example.FromString(record).features.feature
-                for record in tf.python_io.tf_record_iterator(TEST_PATH)]
-    images = np.array([np.frombuffer(example['image_raw'].bytes_list.value[0], np.uint8)
-                       for example in examples], np.float32)
-    labels = [example['label'].int64_list.value[0] for example in examples]
+    """Print the accuracy of the moving averages on the test records. Not in the article."""
+    images, labels = mnist_to_tfrecords.read(TEST_PATH)
     with tf.Graph().as_default():
         x = tf.placeholder(tf.float32, [None, 784])
         y_ = tf.placeholder(tf.int64, [None])
