@@ -56,6 +56,9 @@ def train(task, server, mnist):
         learning_rate = tf.train.exponential_decay(
             LEARNING_RATE_BASE, global_step, mnist.train.num_examples // BATCH_SIZE, LEARNING_RATE_DECAY)
         train_op = tf.train.GradientDescentOptimizer(learning_rate).minimize(loss, global_step=global_step)
+        # Read after the update; fetched beside it, the step may be the one before.
+        with tf.control_dependencies([train_op]):
+            step_op = global_step.read_value()
 
         # Also the saver's operations are this worker's, or the files would lie on a parameter server.
         saver = tf.train.Saver(save_relative_paths=True)
@@ -70,12 +73,12 @@ def train(task, server, mnist):
         step = first_step
         while step < TRAINING_STEPS:
             xs, ys = mnist.train.next_batch(BATCH_SIZE)
-            _, loss_value, step = sess.run([train_op, loss, global_step], feed_dict={x: xs, y_: ys})
+            loss_value, step = sess.run([loss, step_op], feed_dict={x: xs, y_: ys})
             if not np.isfinite(loss_value):
                 raise cli.UserError('the loss is %g at step %d: lower --learning_rate_base (now %g)' % (
                     loss_value, step, LEARNING_RATE_BASE))
             own += 1
-            if own % REPORT_STEPS == 1:
+            if (own - 1) % REPORT_STEPS == 0:
                 print('After %d training step(s), %d of them by worker %d, loss on training batch is %g.' % (
                     step, own, task.index, loss_value))
         duration = max(time.time() - start, 1e-9)

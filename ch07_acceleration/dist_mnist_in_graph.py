@@ -102,7 +102,7 @@ def train(task, server, mnist):
             if not np.isfinite(loss_value):
                 raise cli.UserError('the loss is %g at step %d: lower --learning_rate_base (now %g)' % (
                     loss_value, step, LEARNING_RATE_BASE))
-            if step % REPORT_STEPS == 1:
+            if (step - 1) % REPORT_STEPS == 0:
                 print('After %d training step(s), loss on training batch is %g.' % (step, loss_value))
         duration = max(time.time() - start, 1e-9)
         print('Trained %d step(s), %.1f examples/sec by all.' % (

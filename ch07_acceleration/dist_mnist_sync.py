@@ -105,7 +105,7 @@ def train(task, server, mnist, replicas):
                 raise cli.UserError('the loss is %g at step %d: lower --learning_rate_base (now %g)' % (
                     loss_value, step, LEARNING_RATE_BASE))
             own += 1
-            if own % REPORT_STEPS == 1:
+            if (own - 1) % REPORT_STEPS == 0:
                 print('After %d training step(s), %d gradient(s) of worker %d, loss on training batch is %g.' % (
                     step, own, task.index, loss_value))
         duration = max(time.time() - start, 1e-9)
