@@ -147,12 +147,13 @@ def make_checkpoint(name, path, inputs):
         pictures = tf.placeholder(tf.float32, [None, 224, 224, 3])
         with tf.contrib.slim.arg_scope(scope()):
             logits, _ = getattr(module, name)(pictures, classes, is_training=False)
-        sess.run(tf.global_variables_initializer())
         # All that is restored must matter, the moving averages too.
+        values = {}
         for variable in tf.global_variables():
             if 'BatchNorm' in variable.op.name:
                 low = 0.5 if 'variance' in variable.op.name or 'gamma' in variable.op.name else -0.2
-                variable.load(random.uniform(low, low + 0.4, variable.shape.as_list()), sess)
+                values[variable.initial_value] = random.uniform(low, low + 0.4, variable.shape.as_list())
+        sess.run(tf.global_variables_initializer(), values)
         # Some classes likelier than others, and none certain.
         weights = tf.trainable_variables()[-2]
         assert weights.shape.as_list()[-1] == classes
