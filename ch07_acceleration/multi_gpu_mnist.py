@@ -19,6 +19,7 @@ the first weights, not the whole training: the queue shuffles in another order e
 """
 from datetime import datetime  # noqa: F401 (as printed)
 import os
+import re
 import time
 
 import numpy as np
@@ -217,6 +218,7 @@ def build(devices, get_input):
         apply_gradient_op = opt.apply_gradients(
             grads, global_step=global_step)
         for var in tf.trainable_variables():
+            # TensorBoard shows it as layer1/weights_1, for layer1/weights is the variable itself.
             tf.summary.histogram(var.op.name, var)
 
         variable_averages = tf.train.ExponentialMovingAverage(
@@ -303,8 +305,9 @@ def train(devices, n_cpu, get_input, log_device_placement=False):
             try:
                 coord.join(threads)
             except tf.errors.OpError as error:
-                raise cli.UserError('%s: a record cannot be read (%s)' % (
-                    DATA_PATH, error.message.split('\n')[0]))
+                # A second line, where the first only counts the errors.
+                reason = re.sub(r'^\d+ root error\(s\) found.\s+\(0\) ', '', error.message).split('\n')[0]
+                raise cli.UserError('%s: a record cannot be read (%s)' % (DATA_PATH, reason))
     print("Trained %d step(s); checkpoints in %s" % (max(start, TRAINING_STEPS), MODEL_SAVE_PATH))
 
 
