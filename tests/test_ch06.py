@@ -1,0 +1,226 @@
+"""Article 6: Slim, tf.contrib.learn, TFLearn and Keras, side by side."""
+import functools
+import glob
+import os
+import re
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import cli
+from conftest import load
+
+CHAPTER = 'ch06_high_level_apis/'
+# The trainings: script, flags of a short one, of a longer one, and what the second says when it resumes.
+TRAININGS = {
+    'slim_cnn': (['--training_steps', '60'], ['--training_steps', '90'], 'Resuming after 60 training step(s)'),
+    'contrib_learn_cnn': (['--training_steps', '60', '--save_steps', '25'], ['--training_steps', '90'],
+                          'Resuming after 60 training step(s)'),
+    'tflearn_cnn': (['--n_epoch', '1'], ['--n_epoch', '2'], 'Resuming after 1 epoch(s)'),
+    'keras_cnn': (['--epochs', '1'], ['--epochs', '2'], 'Resuming after epoch 1'),
+}
+# What the article prints, with other digits, in a log, which has no bar. Keras 2.3 has `accuracy` for Keras 2.0's `acc`.
+LINES = {
+    'tflearn_cnn': [
+        r'Run id: \w{6}', r'Log directory: \S+', 'Training samples: 6235', 'Validation samples: 1500',
+        r'Training Step: 98 +\| total loss: .*[\d.]+.* \| time: [\d.]+s',
+        r'.*\| SGD \| epoch: 001 \| loss: [\d.]+ - acc: [\d.]+ \| val_loss: [\d.]+ - val_acc: [\d.]+ '
+        r'-- iter: 6235/6235'],
+    'keras_cnn': [
+        'Train on 11235 samples, validate on 1500 samples', 'Epoch 1/1',
+        r' - \d+s - loss: [\d.]+ - accuracy: [\d.]+ - val_loss: [\d.]+ - val_accuracy: [\d.]+',
+        r'Test loss: [\d.]+', r'Test accuracy: [\d.]+'],
+}
+
+
+def accuracy(output):
+    return float(re.search(r'^(?:Test a|A)ccuracy: ([\d.]+)$', output, re.IGNORECASE | re.MULTILINE).group(1))
+
+
+def test_conv_layer_is_the_same_in_one_line(run_script):
+    output = run_script(CHAPTER + 'conv_layer.py', '--seed', 1)
+    assert re.findall(r'^(\S+) +\((.*)\)$', output, re.MULTILINE) == [
+        ('native/weight', '3, 3, 3, 32'), ('native/bias', '32,'),
+        ('Conv/weights', '3, 3, 3, 32'), ('Conv/biases', '32,')]
+    own, same = (float(value) for value in re.findall(r'Largest difference, .*: (.*)', output))
+    assert own > 0.1 and same == 0
+
+
+@pytest.mark.parametrize('name', sorted(TRAININGS))
+def test_training_learns_resumes_and_names_a_damaged_checkpoint(name, run_script, tmp_path):
+    first, second, resuming = TRAININGS[name]
+    script, folder = CHAPTER + name + '.py', ['--model_save_path', tmp_path / 'model']
+    start = run_script(script, '--seed', 1, *first, *folder)
+    for line in LINES.get(name, []):
+        assert re.search('^%s$' % line, start.replace('\r', '\n'), re.MULTILINE), line
+    assert 'Resuming' not in start
+    assert accuracy(start) > 0.25, 'more than guessing, 0.1'
+    more = run_script(script, '--seed', 1, *second, *folder)
+    assert resuming in more
+    assert accuracy(more) > accuracy(start)
+    # Once the training is finished, it is only evaluated.
+    assert accuracy(run_script(script, *second, *folder)) == accuracy(more)
+
+    path = (glob.glob(str(tmp_path / 'model' / 'model-*.h5')) or [
+        tf.train.latest_checkpoint(str(tmp_path / 'model')) + '.data-00000-of-00001'])[0]
+    with open(path, 'r+b') as file:
+        file.truncate(os.path.getsize(path) // 2)
+    with pytest.raises(cli.UserError, match='cannot resume from %s.*--model_save_path' % re.escape(
+            path.split('.data')[0])):
+        run_script(script, *second, *folder)
+
+
+@pytest.mark.parametrize('name', ['slim_cnn', 'contrib_learn_cnn'])
+def test_a_seed_repeats_the_training(name, run_script, tmp_path):
+    def loss(folder):
+        run_script(CHAPTER + name + '.py', '--seed', 5, '--training_steps', 2, '--model_save_path', tmp_path / folder)
+        reader = tf.train.load_checkpoint(tf.train.latest_checkpoint(str(tmp_path / folder)))
+        return [reader.get_tensor(key) for key in sorted(reader.get_variable_to_shape_map())]
+    for one, other in zip(loss('one'), loss('other')):
+        np.testing.assert_allclose(one, other, rtol=1e-4, atol=1e-6)
+
+
+def test_progress_is_the_librarys_and_nothing_else_is_on_stderr(shell):
+    for name, line in (('slim_cnn', r'INFO:tensorflow:global step 100: loss = [\d.]+ \([\d.]+ sec/step\)'),
+                       ('contrib_learn_cnn', r'INFO:tensorflow:(loss = [\d.]+, step = .*|Saving checkpoints for .*)')):
+        result = shell(CHAPTER + name + '.py', '--training_steps', 101 if name == 'slim_cnn' else 5)
+        assert result.returncode == 0
+        lines = [text for text in result.stderr.splitlines() if not text.startswith('Note: this is the embedded')]
+        assert lines and all(re.match(line + '$', text) for text in lines), result.stderr
+
+
+@pytest.mark.parametrize('name', sorted(TRAININGS))
+def test_a_loss_that_is_no_number_stops_the_training(name, run_script, monkeypatch, tmp_path):
+    module = load(CHAPTER + name + '.py')
+    flags = ['--learning_rate', 1e30]
+    if name == 'keras_cnn':
+        # Its rate is the library's own default, and so no flag.
+        sgd = module.keras.optimizers.SGD
+        monkeypatch.setattr(sgd, '__init__', functools.partialmethod(sgd.__init__, learning_rate=1e30))
+        flags = []
+    with pytest.raises(cli.UserError, match=r'the loss is .*lower (--learning_rate \(now 1e\+30\)|the learning rate)'):
+        run_script(CHAPTER + name + '.py', *flags)
+    for path in glob.glob(str(tmp_path / 'runs' / '**' / 'model.ckpt-*.index'), recursive=True):
+        reader = tf.train.load_checkpoint(path[:-len('.index')])
+        for key in reader.get_variable_to_shape_map():
+            assert np.isfinite(reader.get_tensor(key)).all(), 'a saved %s' % key
+    assert not glob.glob(str(tmp_path / 'runs' / '**' / '*.h5'), recursive=True)
+
+
+@pytest.mark.parametrize('name', sorted(TRAININGS))
+def test_a_batch_larger_than_the_data_and_a_folder_that_is_a_file(name, run_script, tmp_path):
+    with pytest.raises(cli.UserError, match='--batch_size 99999 is more than'):
+        run_script(CHAPTER + name + '.py', '--batch_size', 99999)
+    (tmp_path / 'file').write_text('not a folder')
+    with pytest.raises(cli.UserError, match='--model_save_path'):
+        run_script(CHAPTER + name + '.py', '--model_save_path', tmp_path / 'file')
+
+
+def variables(build):
+    with tf.Graph().as_default():
+        build()
+        return [variable.shape.as_list() for variable in tf.trainable_variables()]
+
+
+def test_three_of_the_networks_are_one():
+    images = np.zeros([5, 28, 28, 1], np.float32)
+    lenet = [[5, 5, 1, 32], [32], [5, 5, 32, 64], [64], [3136, 500], [500], [500, 10], [10]]
+    slim = load(CHAPTER + 'slim_cnn.py')
+    assert variables(lambda: slim.lenet(images, True)) == lenet
+    learn = load(CHAPTER + 'contrib_learn_cnn.py')
+
+    def conv_model():
+        tf.train.create_global_step()
+        learn.conv_model(images.reshape([5, 784]), np.arange(5), tf.contrib.learn.ModeKeys.TRAIN)
+    assert variables(conv_model) == lenet
+    tflearn = load(CHAPTER + 'tflearn_cnn.py')
+    assert variables(tflearn.build_network) == lenet
+    # The article's Keras network pads nothing: 4 x 4 x 64 nodes are left.
+    keras = load(CHAPTER + 'keras_cnn.py')
+    assert variables(lambda: keras.build_model((28, 28, 1))) == lenet[:4] + [[1024, 500]] + lenet[5:]
+
+
+def test_dropout_is_where_the_article_has_it():
+    slim = load(CHAPTER + 'slim_cnn.py')
+    learn = load(CHAPTER + 'contrib_learn_cnn.py')
+    tflearn = load(CHAPTER + 'tflearn_cnn.py')
+    keras = load(CHAPTER + 'keras_cnn.py')
+
+    def inputs_of_dropout(build):
+        with tf.Graph().as_default() as graph:
+            build()
+            return [op.inputs[0].shape.as_list()[1:] for op in graph.get_operations()
+                    if re.search(r'dropout\w*/(cond/)?dropout/mul$', op.name)]
+    images = np.zeros([5, 28, 28, 1], np.float32)
+    assert inputs_of_dropout(lambda: slim.lenet(images, True)) == [[500]]
+    assert inputs_of_dropout(lambda: slim.lenet(images, False)) == []
+
+    def conv_model(mode):
+        tf.train.create_global_step()
+        learn.conv_model(images, np.arange(5), mode)
+    modes = tf.contrib.learn.ModeKeys
+    assert inputs_of_dropout(lambda: conv_model(modes.TRAIN)) == [[500]]
+    assert inputs_of_dropout(lambda: conv_model(modes.EVAL)) == []
+    assert inputs_of_dropout(tflearn.build_network) == [[500]]
+    assert inputs_of_dropout(lambda: keras.build_model((28, 28, 1))) == [[4, 4, 64]]
+
+
+def test_the_printed_model_function_cannot_predict_without_labels():
+    with tf.Graph().as_default(), pytest.raises(ValueError, match='None values not supported'):
+        tf.one_hot(tf.cast(None, tf.int32), 10, 1, 0)
+    module = load(CHAPTER + 'contrib_learn_cnn.py')
+    with tf.Graph().as_default():
+        labels, loss, step = module.conv_model(np.zeros([3, 784], np.float32), None, tf.contrib.learn.ModeKeys.INFER)
+        assert labels.shape == [3] and loss is None and step is None
+
+
+def test_printed_counts():
+    # TFLearn: 860 steps are an epoch of 55,000 pictures in batches of 64, the library's default.
+    assert load(CHAPTER + 'tflearn_cnn.py').BATCH_SIZE == 64
+    assert -(-55000 // 64) == 860 and (1054 - 860) * 64 == 12416
+    # Keras: 35,072 pictures are whole batches of 128.
+    assert load(CHAPTER + 'keras_cnn.py').batch_size == 128 and 35072 % 128 == 0
+
+
+@pytest.mark.real_data
+def test_keras_has_60000_pictures_and_the_others_55000(real_data):
+    module = load(CHAPTER + 'keras_cnn.py')
+    seen = []
+    module.train = seen.append          # in place of training
+    module.main(['--data_dir', real_data])
+    images = seen[0].train.images
+    assert images.shape == (60000, 28, 28, 1) and images.dtype == np.uint8 and images.max() == 255
+    assert seen[0].test.num_examples == 10000
+
+
+def test_table_of_the_interfaces(run_script):
+    output = run_script(CHAPTER + 'compare_interfaces.py', '--steps', 8, '--repeats', 1)
+    rows = [[cell.strip() for cell in line.strip('|').split('|')] for line in output.splitlines()[2:7]]
+    assert [(row[0], row[3]) for row in rows] == [
+        ('native', '1663370'), ('Slim', '1625606'), ('tf.contrib.learn', '1625606'), ('TFLearn', '1625606'),
+        ('Keras', '569612')]
+    assert all(0 < int(row[2]) < int(row[1]) and float(row[4]) > 0 for row in rows)
+    assert rows[0][5] == '1.00'
+
+
+def test_code_lines():
+    module = load(CHAPTER + 'compare_interfaces.py')
+    source = '"""Doc\nstring."""\n\n# comment\nx = ("a"\n     "b")  # two\n\n\ndef f():\n    "doc"\n    return """a\nb"""\n'
+    assert module.code_lines(source) == 5
+
+
+def test_accuracy_is_that_of_the_test_data(tmp_path):
+    module = load(CHAPTER + 'compare_interfaces.py')
+    for name in 'native', 'Slim':
+        value = module.accuracy_of(name, ['--training_steps', '2'], ['--sample'], str(tmp_path))
+        assert 0 < value < 0.6
+    with pytest.raises(cli.UserError, match='slim_cnn.py ended with status 2'):
+        module.accuracy_of('Slim', ['--no_such_flag'], ['--sample'], str(tmp_path))
+
+
+def test_logistic_regressor_wants_a_model():
+    learn = tf.contrib.learn
+    with pytest.raises(TypeError, match='model_fn'):
+        learn.LogisticRegressor()
+    assert learn.LinearClassifier([tf.contrib.layers.real_valued_column('x')])
