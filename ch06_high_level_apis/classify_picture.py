@@ -34,7 +34,8 @@ def read_picture(path):
     """The picture in a JPEG, PNG, GIF or BMP file, as uint8 of [height, width, 3]."""
     with tf.Graph().as_default(), tf.Session() as sess:
         try:
-            picture = sess.run(tf.image.decode_image(tf.read_file(path), channels=3, expand_animations=False))
+            contents = tf.read_file(path)
+            picture = sess.run(tf.image.decode_image(contents, channels=3, expand_animations=False))
         except tf.errors.InvalidArgumentError:
             raise cli.UserError('--picture_file %s is no JPEG, PNG, GIF or BMP picture, or damaged' % path)
         except tf.errors.OpError as error:
@@ -42,7 +43,8 @@ def read_picture(path):
     height, width = picture.shape[:2]
     # Its shorter side would become 256 pixels, and its longer one would not fit in memory.
     if max(height, width) > 50 * min(height, width):
-        raise cli.UserError('--picture_file %s is too long and narrow: %d x %d pixels' % (path, width, height))
+        raise cli.UserError('--picture_file %s is too long and narrow: %d x %d pixels' % (
+            path, width, height))
     return picture
 
 
@@ -92,8 +94,8 @@ def open_checkpoint(path):
     try:
         return path, tf.train.NewCheckpointReader(path)
     except tf.errors.OpError as error:
-        raise cli.UserError('--checkpoint %s is damaged, or no checkpoint (%s); a .tar.gz must be unpacked first' % (
-            path, type(error).__name__))
+        raise cli.UserError('--checkpoint %s is damaged, or no checkpoint (%s); a .tar.gz must be unpacked '
+                            'first' % (path, type(error).__name__))
 
 
 def restore(sess, name, path, reader, variables):
@@ -101,8 +103,9 @@ def restore(sess, name, path, reader, variables):
     shapes = reader.get_variable_to_shape_map()
     for variable in variables:
         if variable.op.name not in shapes:
-            raise cli.UserError('--checkpoint %s has no %s, so it is not of --network %s; its variables are in %s' % (
-                path, variable.op.name, name, ', '.join(sorted(set(key.split('/')[0] for key in shapes)))))
+            scopes = ', '.join(sorted(set(key.split('/')[0] for key in shapes)))
+            raise cli.UserError('--checkpoint %s has no %s, so it is not of --network %s; its variables are '
+                                'in %s' % (path, variable.op.name, name, scopes))
         if shapes[variable.op.name] != variable.shape.as_list():
             raise cli.UserError('--checkpoint %s: %s is %s, and --network %s needs %s' % (
                 path, variable.op.name, shapes[variable.op.name], name, variable.shape.as_list()))
@@ -119,7 +122,8 @@ def main(argv=None):
                         help='the network that the checkpoint is of: ' + ', '.join(names))
     parser.add_argument('--checkpoint', metavar='FILE', help='the checkpoint with the trained weights')
     parser.add_argument('--picture_file', metavar='FILE', help='the picture to classify')
-    parser.add_argument('--labels', metavar='FILE', help='text file with the names of the classes (default: numbers)')
+    parser.add_argument('--labels', metavar='FILE',
+                        help='text file with the names of the classes (default: numbers only)')
     parser.add_constants(globals(), TOP='likeliest classes to print')
     args = parser.parse(argv)
     for name in 'network', 'checkpoint', 'picture_file':
@@ -144,10 +148,10 @@ def main(argv=None):
     if not np.isfinite(result).all():
         raise cli.UserError('--checkpoint %s gives probabilities that are no numbers: it is damaged' % path)
 
-    print('%s has %d classes; %s' % (args.network, classes, 'class 0 is the background' if classes == 1001 else
-                                     'none is the background'))
+    print('%s has %d classes; %s' % (
+        args.network, classes, 'class 0 is the background' if classes == 1001 else 'none is the background'))
     for i in np.argsort(-result)[:TOP]:
-        print('%.6f  class %4d  %s' % (result[i], i, labels[i]) if labels else '%.6f  class %4d' % (result[i], i))
+        print('%.6f  class %4d%s' % (result[i], i, '  ' + labels[i] if labels else ''))
 
 
 if __name__ == '__main__':

@@ -17,7 +17,7 @@ CLASSIFY = 'ch06_high_level_apis/classify_picture.py'
 
 
 def rows(text):
-    """The table's numbers by model: input, classes, parameters, moving averages, multiply-adds, top 1, top 5."""
+    """Each model's input, classes, parameters, moving averages, multiply-adds, top 1 and top 5."""
     found = {}
     for line in text.splitlines()[1:]:
         match = re.match(r'(\S.*?)  +(\d[\d. ]*)$', line)
@@ -46,15 +46,40 @@ def inception_v1():
     total = conv(7, 3, 64, 112) + conv(1, 64, 64, 56) + conv(3, 64, 192, 56)
     depth_in = 192
     for places, module in [
-            (28, (64, 96, 128, 16, 32, 32)), (28, (128, 128, 192, 32, 96, 64)), (14, (192, 96, 208, 16, 48, 64)),
-            (14, (160, 112, 224, 24, 64, 64)), (14, (128, 128, 256, 24, 64, 64)),
-            (14, (112, 144, 288, 32, 64, 64)), (14, (256, 160, 320, 32, 128, 128)),
-            (7, (256, 160, 320, 32, 128, 128)), (7, (384, 192, 384, 48, 128, 128))]:
+            (28, (64, 96, 128, 16, 32, 32)), (28, (128, 128, 192, 32, 96, 64)),
+            (14, (192, 96, 208, 16, 48, 64)), (14, (160, 112, 224, 24, 64, 64)),
+            (14, (128, 128, 256, 24, 64, 64)), (14, (112, 144, 288, 32, 64, 64)),
+            (14, (256, 160, 320, 32, 128, 128)), (7, (256, 160, 320, 32, 128, 128)),
+            (7, (384, 192, 384, 48, 128, 128))]:
         one, reduce3, three, reduce5, five, pool = module
         total = total + sum(conv(1, depth_in, depth, places) for depth in (one, reduce3, reduce5, pool)) \
             + conv(3, reduce3, three, places) + conv(3, reduce5, five, places)
         depth_in = one + three + five + pool
     return list(total + conv(1, 1024, 1001, 1))
+
+
+def resnet_50(first):
+    """From table 1 of He et al. 2015; `first`: a block's first unit halves the map, not its last one."""
+    # Batch normalisation has two parameters for each filter.
+    total, depth_in, places = conv(7, 3, 64, 112, 2), 64, 56
+    for block, units in enumerate([3, 4, 6, 3]):
+        base = 64 << block
+        for unit in range(units):
+            halves = unit == 0 and block > 0 if first else unit == units - 1 and block < 3
+            after = places // 2 if halves else places
+            if first:                # as in the paper's own weights, by the first of the unit's convolutions
+                places = after
+            total = total + conv(1, depth_in, base, places, 2) + conv(3, base, base, after, 2) \
+                + conv(1, base, 4 * base, after, 2)
+            if unit == 0:
+                total = total + conv(1, depth_in, 4 * base, after, 2)
+            depth_in, places = 4 * base, after
+    return list(total + conv(1, 2048, 1000, 1))
+
+
+def test_where_the_paper_halves_the_map():
+    assert resnet_50(first=True)[0] == resnet_50(first=False)[0] == 25557032
+    assert 3.8e9 < resnet_50(first=True)[1] < 3.9e9 and 3.4e9 < resnet_50(first=False)[1] < 3.5e9
 
 
 VGG_16, VGG_19 = (vgg([(2, 64), (2, 128), (n, 256), (n, 512), (n, 512)]) for n in (3, 4))
@@ -67,7 +92,7 @@ VGG_16, VGG_19 = (vgg([(2, 64), (2, 128), (n, 256), (n, 512), (n, 512)]) for n i
     ('inception_v1', inception_v1()[0], None, inception_v1()[1]),
     ('inception_v2', None, None, None),
     ('inception_v3', 23817352 + 2049, 34432, None),
-    ('resnet_v1_50', 25557032, 53120, None),
+    ('resnet_v1_50', 25557032, 53120, resnet_50(first=False)[1]),
     ('resnet_v1_152', 60192808, 151424, None),
     ('resnet_v2_50', 25568360 + 2049, 45440, None),
     ('resnet_v2_101', 44577896 + 2049, 97664, None),
@@ -103,10 +128,11 @@ def test_network_of_the_table(name, parameters, averages, adds, monkeypatch, cap
 
 
 @pytest.mark.parametrize('name, model, top1, top5', [
-    ('inception_v4', 'Inception V4', '80.2', '95.2'), ('inception_resnet_v2', 'Inception-ResNet-v2', '80.4', '95.3')])
+    ('inception_v4', 'Inception V4', '80.2', '95.2'),
+    ('inception_resnet_v2', 'Inception-ResNet-v2', '80.4', '95.3')])
 def test_network_that_is_not_shipped(name, model, top1, top5, run_script):
     out = run_script(TABLE, '--network', name)
-    assert re.search(r'^%s +no %s in tf\.contrib\.slim\.nets +%s +%s$' % (model, name, top1, top5), out, re.MULTILINE)
+    assert re.search(r'^%s +no %s in tf\.contrib\.slim\.nets +%s +%s$' % (model, name, top1, top5), out, re.M)
     assert 'does not ship is in https://github.com/tensorflow/models, research/slim' in out
 
 
@@ -126,9 +152,10 @@ def test_all_rows_and_the_picture(monkeypatch, capsys, tmp_path):
         ('ResNet V2 101', 77.0, 93.7), ('ResNet V2 152', 77.8, 94.1), ('VGG 16', 71.5, 89.8),
         ('VGG 19', 71.1, 89.8)]
     for model, row in rows(out).items():
-        assert row[0] == (299 if model == 'Inception V3' or model.startswith('ResNet V2') else 224)
+        assert row[0] == (299 if model.startswith(('Inception V3', 'ResNet V2')) else 224)
         assert row[1] == (1000 if model.startswith(('VGG', 'ResNet V1')) else 1001)
-    assert png.imread(str(tmp_path / 'runs' / 'ch06_high_level_apis' / 'pretrained_networks.png')).std() > 0.05
+    picture = tmp_path / 'runs' / 'ch06_high_level_apis' / 'pretrained_networks.png'
+    assert png.imread(str(picture)).std() > 0.05
 
 
 def make_checkpoint(name, path, inputs):
@@ -167,7 +194,8 @@ def draw(path, height=256, width=256, mode='RGB'):
     """Save a picture of coloured stripes and noise; return its pixels, [height, width, 3]."""
     random = np.random.RandomState(2)
     rows_, columns = np.mgrid[:height, :width]
-    pixels = np.stack([rows_ * 255 // height, columns * 255 // width, (rows_ // 16 + columns // 16) % 2 * 200], 2)
+    checks = (rows_ // 16 + columns // 16) % 2 * 200
+    pixels = np.stack([rows_ * 255 // height, columns * 255 // width, checks], axis=2)
     pixels = (pixels + random.randint(0, 50, pixels.shape)).clip(0, 255).astype(np.uint8)
     if mode == 'L':
         pixels = np.repeat(pixels[:, :, 2:], 3, axis=2)
@@ -211,7 +239,8 @@ def test_pictures_are_classified_as_by_the_network_itself(run_script, tmp_path):
     check(answers(out), of_colours)
     assert 'class 0 is the background' in out
     assert all(name == ('name %d' % number if number else 'background') for _, number, name in answers(out))
-    out = run_script(CLASSIFY, *flags, tmp_path / 'old.ckpt', '--picture_file', tmp_path / 'grey.png', '--top', 7)
+    out = run_script(CLASSIFY, *flags, tmp_path / 'old.ckpt', '--picture_file', tmp_path / 'grey.png',
+                     '--top', 7)
     check(answers(out), of_grey, 7)
 
     for name, cut, words in [('nan.ckpt', None, 'probabilities that are no numbers'),
@@ -258,7 +287,7 @@ def test_what_each_network_wants_of_a_picture():
     for name, picture in inputs.items():
         if name.startswith(('vgg', 'resnet_v1')):
             means = pixels[::2, ::2][144:368, 16:240] - picture[0]
-            np.testing.assert_allclose(means, np.broadcast_to([123.68, 116.78, 103.94], means.shape), atol=1e-4)
+            np.testing.assert_allclose(means - [123.68, 116.78, 103.94], np.zeros([224, 224, 3]), atol=1e-4)
             continue
         size = 224 if name in ('inception_v1', 'inception_v2') else 299
         assert picture.shape == (1, size, size, 3)
