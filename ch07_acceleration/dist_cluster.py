@@ -95,15 +95,21 @@ def find_task(parser, args):
 
 def end_on_signals():
     """End at SIGINT and SIGTERM at once, also while TensorFlow waits in C++, where Python's handler cannot run."""
-    signals = {signal.SIGINT, signal.SIGTERM}
-    # The threads started later inherit the mask, so that only the one below gets these signals.
-    signal.pthread_sigmask(signal.SIG_BLOCK, signals)
+    reader, writer = socket.socketpair()
+    writer.setblocking(False)
+    # The C part of Python's handler writes the signal's number here, in whatever thread.
+    signal.set_wakeup_fd(writer.fileno())
+    for number in signal.SIGINT, signal.SIGTERM:
+        signal.signal(number, lambda number, frame: None)
 
     def wait():
-        number = signal.sigwait(signals)
+        number, = reader.recv(1)
+        sys.stdout.flush()
         print('interrupted' if number == signal.SIGINT else 'terminated', file=sys.stderr, flush=True)
         os._exit(128 + number)
-    threading.Thread(target=wait, daemon=True).start()
+    thread = threading.Thread(target=wait, daemon=True)
+    thread.writer = writer                       # open as long as the thread
+    thread.start()
 
 
 def start_server(task):

@@ -202,7 +202,11 @@ def local_training(folder, steps, workers, seed):
     """What the synchronous cluster computes, on this machine alone, with the workers' batches as one."""
     mnist_inference = load('ch03_training_tricks/mnist_inference.py')
     mnist_inference.LAYER1_NODE = 20
-    parts = [input_data.read_data_sets(folder, seed=seed + i).train for i in range(workers)]
+    batches = []
+    for i in range(workers):
+        # One after the other, for their shuffling shares NumPy's global generator.
+        train = input_data.read_data_sets(folder, seed=seed + i).train
+        batches.append([train.next_batch(10) for _ in range(steps)])
     with tf.Graph().as_default():
         tf.set_random_seed(seed)
         x = tf.placeholder(tf.float32, [None, 784])
@@ -211,13 +215,13 @@ def local_training(folder, steps, workers, seed):
         loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(logits=y, labels=y_)) + \
             tf.add_n(tf.get_collection('losses'))
         step = tf.train.get_or_create_global_step()
-        rate = tf.train.exponential_decay(0.1, step, parts[0].num_examples // (10 * workers), 0.99)
+        rate = tf.train.exponential_decay(0.1, step, train.num_examples // (10 * workers), 0.99)
         train_op = tf.train.GradientDescentOptimizer(rate).minimize(loss, global_step=step)
         with tf.Session() as sess:
             sess.run(tf.global_variables_initializer())
             first = {v.op.name: sess.run(v) for v in tf.trainable_variables()}
-            for _ in range(steps):
-                xs, ys = zip(*[part.next_batch(10) for part in parts])
+            for step_batches in zip(*batches):
+                xs, ys = zip(*step_batches)
                 sess.run(train_op, {x: np.concatenate(xs), y_: np.concatenate(ys)})
             return first, {v.op.name: sess.run(v) for v in tf.trainable_variables()}
 
