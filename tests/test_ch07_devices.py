@@ -458,6 +458,23 @@ def test_moving_averages_are_made_and_move(records, monkeypatch):
             assert sess.run(bias).any()
 
 
+def test_the_accuracy_is_of_the_moving_averages(records, run_script, tmp_path):
+    flags = ['--batch_size', 5, '--n_gpu', 1, '--training_steps', 2, '--model_save_path', tmp_path / 'model']
+    run_script(QUEUE, *(records + flags))
+    path = tf.train.latest_checkpoint(str(tmp_path / 'model'))
+    with tf.Graph().as_default(), tf.Session() as sess:
+        saver = tf.train.import_meta_graph(path + '.meta')
+        saver.restore(sess, path)
+        averages = [v for v in tf.global_variables() if v.op.name.endswith('ExponentialMovingAverage')]
+        # Only the last bias: every picture is a 3.
+        sess.run([tf.assign(v, tf.zeros_like(v)) for v in averages])
+        sess.run([tf.assign(v, tf.one_hot(3, 10)) for v in averages if 'layer2/biases' in v.op.name])
+        saver.save(sess, path)
+    labels = load(RECORDS).read(records[3])[1]
+    out = run_script(QUEUE, *(records + flags))
+    assert float(out.split('test accuracy = ')[1]) == pytest.approx((labels == 3).mean(), abs=1e-6)
+
+
 def test_the_printed_reuse_leaves_no_moving_averages():
     with tf.Graph().as_default():
         for _ in range(2):
