@@ -463,7 +463,7 @@ def test_the_accuracy_is_of_the_moving_averages(records, run_script, tmp_path):
     run_script(QUEUE, *(records + flags))
     path = tf.train.latest_checkpoint(str(tmp_path / 'model'))
     with tf.Graph().as_default(), tf.Session() as sess:
-        saver = tf.train.import_meta_graph(path + '.meta')
+        saver = tf.train.import_meta_graph(path + '.meta', clear_devices=True)
         saver.restore(sess, path)
         averages = [v for v in tf.global_variables() if v.op.name.endswith('ExponentialMovingAverage')]
         # Only the last bias: every picture is a 3.
