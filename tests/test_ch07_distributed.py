@@ -17,6 +17,7 @@ import numpy as np
 import portpicker
 import pytest
 import tensorflow as tf
+import yaml
 from tensorflow.examples.tutorials.mnist import input_data
 
 import cli
@@ -190,14 +191,6 @@ def test_trains_and_ends(start, program):
 
 
 
-def test_a_complete_training_makes_no_step_more(start):
-    for text in 'Trained 30 step(s), 30 of them', 'Trained 30 step(s), 0 of them':
-        launched = start(LAUNCH, 'dist_mnist_async.py', '--workers', 1, '--', '--training_steps', 30, *SMALL)
-        assert_ended_well(launched, tasks_of(1, 1))
-        assert text in launched.text()
-    assert 'Resuming after 30 training step(s)' in launched.text()
-
-
 def local_training(folder, steps, workers, seed):
     """What the synchronous cluster computes, on this machine alone, with the workers' batches as one."""
     mnist_inference = load('ch03_training_tricks/mnist_inference.py')
@@ -240,20 +233,65 @@ def test_strict_synchronous_steps_are_those_of_one_large_batch(start, tmp_path):
 
 
 @pytest.mark.real_data
-@pytest.mark.parametrize('program', PROGRAMS)
+@pytest.mark.parametrize('program', PROGRAMS[:2])
 def test_accuracy_on_mnist(start, real_data, program):
     launched = start(LAUNCH, program, '--workers', 2, '--data_dir', real_data, '--', '--training_steps', 400)
     assert_ended_well(launched, tasks_of(1, 2))
     assert accuracy(launched)[1] > 0.95
 
 
-def test_tf_config_in_place_of_flags(start):
-    cluster = {'ps': ['localhost:%d' % portpicker.pick_unused_port()],
-               'worker': ['localhost:%d' % portpicker.pick_unused_port()]}
-    ps, worker = [start(CHAPTER + 'dist_mnist_async.py', '--training_steps', 20, *SMALL, TF_CONFIG=json.dumps(
+def test_tf_config_in_place_of_flags_and_a_complete_training(start):
+    launched = start(LAUNCH, 'dist_mnist_async.py', '--workers', 1, '--', '--training_steps', 30, *SMALL)
+    assert_ended_well(launched, tasks_of(1, 1))
+    assert 'Trained 30 step(s), 30 of them by worker 0' in launched.text()
+
+    cluster = {job: ['localhost:%d' % portpicker.pick_unused_port()] for job in ('ps', 'worker')}
+    ps, worker = [start(CHAPTER + 'dist_mnist_async.py', '--training_steps', 30, *SMALL, TF_CONFIG=json.dumps(
         {'cluster': cluster, 'task': {'type': job, 'index': 0}, 'environment': 'cloud'})) for job in ('ps', 'worker')]
     assert worker.end() == 0 and ps.end(10) == 0
-    assert accuracy(worker)[0] == 20 and 'ps 0 ends: all workers are done' in ps.lines
+    assert 'ps 0 ends: all workers are done' in ps.lines
+    assert 'Resuming after 30 training step(s)' in worker.text()
+    assert 'Trained 30 step(s), 0 of them by worker 0' in worker.text(), 'not one step more'
+    assert accuracy(worker) == accuracy(launched)
+
+
+# What the article says of the two ways
+
+def test_the_device_setter_places_by_order():
+    """Each graph must make its variables in the same order, and know the same parameter servers."""
+    def places(count):
+        cluster = {'ps': ['a:%d' % (i + 1) for i in range(count)], 'worker': ['b:1', 'b:2']}
+        with tf.Graph().as_default(), tf.device(tf.train.replica_device_setter(
+                worker_device='/job:worker/task:1', cluster=tf.train.ClusterSpec(cluster))):
+            variables = [tf.get_variable('v%d' % i, ()) for i in range(4)]
+            assert tf.constant(0).device == '/job:worker/task:1'
+            return [v.device for v in variables]
+    assert places(2) == ['/job:ps/task:%d' % i for i in (0, 1, 0, 1)]
+    assert places(3) == ['/job:ps/task:%d' % i for i in (0, 1, 2, 0)]
+
+
+@pytest.mark.parametrize('tokens', [-1, 0], ids=['default', 'none'])
+def test_synchronous_steps_count_gradients_not_workers(tokens):
+    """One worker alone of two makes steps with the default tokens, and none with none."""
+    with tf.Graph().as_default(), tf.Session() as sess:
+        step = tf.train.get_or_create_global_step()
+        loss = tf.square(tf.get_variable('v', (), initializer=tf.ones_initializer()))
+        opt = tf.train.SyncReplicasOptimizer(tf.train.GradientDescentOptimizer(0.1), 2, 2)
+        train_op = opt.minimize(loss, global_step=step)
+        sess.run([tf.global_variables_initializer(), tf.local_variables_initializer()])
+        sess.run(opt.chief_init_op)
+        sess.run(opt.get_init_tokens_op(tokens))
+        opt.get_chief_queue_runner()._queue_closed_exception_types += (tf.errors.CancelledError,)
+        opt.get_chief_queue_runner().create_threads(sess, daemon=True, start=True)
+        limited = tf.RunOptions(timeout_in_ms=2000)
+        if tokens == 0:
+            with pytest.raises(tf.errors.DeadlineExceededError):
+                sess.run(train_op, options=limited)
+            assert sess.run(step) == 0
+        else:
+            for _ in range(8):
+                sess.run(train_op, options=limited)
+            assert sess.run(step) >= 3
 
 
 # kill -9, by process id
@@ -313,7 +351,7 @@ def test_killed_tasks_of_a_synchronous_training(start):
 
 def test_a_backup_worker_is_killed(start):
     launched = start(LAUNCH, 'dist_mnist_sync.py', '--workers', 3, '--grace_secs', 60, '--', '--replicas', 2,
-                     '--training_steps', 3000, '--report_steps', 20, '--wait_secs', 2, *SMALL)
+                     '--training_steps', 3000, '--report_steps', 20, '--wait_secs', 8, *SMALL)
     launched.wait_for(r'^\[worker 2\] After ')
     launched.kill('worker 2')
     # Two of three go on to the end; only the parameter server misses the third.
@@ -321,19 +359,19 @@ def test_a_backup_worker_is_killed(start):
     assert accuracy(launched)[0] == 3000
     for task, status in ('worker 0', 0), ('worker 1', 0), ('ps 0', 1):
         assert '[%s] ended with status %d' % (task, status) in launched.lines, launched.text()
-    assert 'worker 2 did not answer for 2 s and had not finished' in launched.text()
+    assert 'worker 2 did not answer for 8 s and had not finished' in launched.text()
     assert 'launch.py: error: worker 2 ended with signal 9 (SIGKILL)' in launched.lines[-1]
 
 
 @pytest.mark.parametrize('program', PROGRAMS)
 def test_a_parameter_server_stays_away(start, program):
-    launched = start(LAUNCH, program, '--workers', 2, '--grace_secs', 30, '--', '--wait_secs', 2,
+    launched = start(LAUNCH, program, '--workers', 2, '--grace_secs', 60, '--', '--wait_secs', 8,
                      *(ENDLESS + SMALL))
     launched.wait_for(r'^\[worker 0\] After ')
     launched.kill('ps 0')
     killed = time.time()
-    assert launched.end() == 1 and time.time() - killed < 25
-    assert '[worker 0] error: ps 0 did not answer for 2 s' in launched.text()
+    assert launched.end() == 1 and time.time() - killed < 45
+    assert '[worker 0] error: ps 0 did not answer for 8 s' in launched.text()
     for worker in 'worker 0', 'worker 1':
         assert '[%s] ended with status 1' % worker in launched.lines, launched.text()
 
@@ -446,12 +484,10 @@ def test_unreachable_parameter_server(start):
 def test_tasks_with_different_clusters(start):
     ps, one, two = ('localhost:%d' % portpicker.pick_unused_port() for _ in range(3))
     program = CHAPTER + 'dist_mnist_async.py'
-    server = start(program, '--job_name', 'ps', '--ps_hosts', ps, '--worker_hosts', one, '--wait_secs', 2)
-    server.wait_for('ps 0 serves')
+    start(program, '--job_name', 'ps', '--ps_hosts', ps, '--worker_hosts', one)
     worker = start(program, '--job_name', 'worker', '--ps_hosts', ps, '--worker_hosts', '%s,%s' % (one, two))
-    assert worker.end(30) == 1
+    assert worker.end() == 1
     assert 'ps 0 was started with another cluster than worker 0' in worker.lines[-1] and two in worker.lines[-1]
-    assert server.end(30) == 1 and 'worker 0 did not answer for 2 s' in server.lines[-1]
 
 
 # Who can reach a server
@@ -507,3 +543,85 @@ def test_a_notice_where_there_is_no_namespace(start, tmp_path):
     refused = start(LAUNCH, 'hello_cluster.py', PATH='%s:%s' % (tmp_path, os.environ['PATH']))
     assert refused.end(30) == 0
     assert 'NOTICE: no network namespace (unshare: unshare failed: Operation not permitted)' in refused.text()
+
+
+# What it costs
+
+def test_speed(run_script, tmp_path):
+    out = run_script(CHAPTER + 'dist_speed.py', '--repeats', 1, '--max_workers', 1, '--examples', 2000, '--sizes', 5, 20)
+    rows = re.findall(r'^(local|async|sync) .* ([\d.]+) examples/sec +([\d.]+) of local', out, re.MULTILINE)
+    assert [row[0] for row in rows] == ['local', 'async', 'sync'] and float(rows[0][2]) == 1
+    # (784 + 1) * 20 + (20 + 1) * 10 parameters, four bytes each, there and back.
+    assert '20 nodes     15910 parameters    0.13 MB sent a step' in out
+    with open(str(tmp_path / 'runs/sample/ch07_acceleration/dist_speed.json')) as file:
+        figures = json.load(file)
+    assert len(figures) == 5 and all(len(figure['examples_per_sec']) == 1 for figure in figures)
+    for name, _, ratio in rows:
+        speed = {(figure['program'], figure['nodes']): figure['examples_per_sec'][0] for figure in figures}
+        assert float(ratio) == pytest.approx(speed[name, 20] / speed['local', 20], abs=0.01)
+    assert (tmp_path / 'runs/sample/ch07_acceleration/dist_speed.png').stat().st_size > 10000
+
+
+# Kubernetes: what can be known without one
+
+def manifests(name):
+    with open(os.path.join(ROOT, CHAPTER, 'kubernetes', name), encoding='utf-8') as file:
+        return list(yaml.safe_load_all(file))
+
+
+@pytest.mark.parametrize('name, program', [('tfjob-async.yaml', 'dist_mnist_async.py'),
+                                           ('tfjob-sync.yaml', 'dist_mnist_sync.py')])
+def test_manifests_fit_the_programs(name, program, monkeypatch):
+    job, = manifests(name)
+    assert job['apiVersion'] == 'kubeflow.org/v1' and job['kind'] == 'TFJob'
+    specs = job['spec']['tfReplicaSpecs']
+    assert set(specs) == {'PS', 'Worker'}
+    claims = {claim['metadata']['name'] for claim in manifests('volumes.yaml')}
+    cluster = {kind.lower(): ['%s-%s-%d.ns.svc:2222' % (job['metadata']['name'], kind.lower(), i)
+                              for i in range(spec['replicas'])] for kind, spec in specs.items()}
+    for kind, spec in specs.items():
+        assert spec['restartPolicy'] == 'OnFailure'
+        pod = spec['template']['spec']
+        container, = pod['containers']
+        assert container['name'] == 'tensorflow' and container['ports'] == [
+            {'containerPort': 2222, 'name': 'tfjob-port'}]
+        assert container['command'] == ['python', CHAPTER + program]
+        volumes = {volume['name']: volume['persistentVolumeClaim']['claimName'] for volume in pod['volumes']}
+        assert set(volumes.values()) == claims
+        mounts = {mount['mountPath']: mount['name'] for mount in container['volumeMounts']}
+        assert set(mounts.values()) == set(volumes)
+
+        # The program's own parser takes the arguments and what the operator sets; it stops where the server starts.
+        module = load(CHAPTER + program)
+        tasks = []
+
+        def stop(task):
+            tasks.append(task)
+            raise cli.UserError('far enough')
+        monkeypatch.setattr(module.dist_cluster, 'start_server', stop)
+        monkeypatch.setenv('TF_CONFIG', json.dumps({
+            'cluster': cluster, 'task': {'type': kind.lower(), 'index': spec['replicas'] - 1},
+            'environment': 'cloud'}))
+        args = list(container['args'])           # YAML's anchors make it one list for both kinds
+        folders = {args[i]: args[i + 1] for i in range(0, len(args), 2)}
+        assert folders['--data_dir'] in mounts
+        assert os.path.dirname(folders['--model_save_path']) in mounts
+        args[args.index('--data_dir') + 1] = 'sample'        # the volume is not here
+        with pytest.raises(cli.UserError, match='far enough'):
+            module.main(args)
+        assert (tasks[0].job, tasks[0].index) == (kind.lower(), spec['replicas'] - 1)
+        assert tasks[0].cluster == cluster
+        assert module.MODEL_SAVE_PATH == folders['--model_save_path']
+        assert module.TRAINING_STEPS == int(folders['--training_steps'])
+
+
+def test_network_policy_covers_the_jobs():
+    policy, = manifests('networkpolicy.yaml')
+    label = policy['spec']['podSelector']['matchLabels']
+    assert set(policy['spec']['policyTypes']) == {'Ingress', 'Egress'}
+    rule, = policy['spec']['ingress']
+    assert rule == {'from': [{'podSelector': {'matchLabels': label}}], 'ports': [{'protocol': 'TCP', 'port': 2222}]}
+    for name in 'tfjob-async.yaml', 'tfjob-sync.yaml':
+        job, = manifests(name)
+        for spec in job['spec']['tfReplicaSpecs'].values():
+            assert label.items() <= spec['template']['metadata']['labels'].items()
