@@ -38,8 +38,6 @@ REPEATS = 3
 # Hidden nodes of the networks compared; the middle one is article 3's.
 SIZES = [100, 500, 2000]
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-
 
 def local_speed(mnist, nodes):
     """Examples per second of the same network and loop in one plain session."""
@@ -63,10 +61,10 @@ def cluster_speed(data_flags, program, workers, nodes):
     Raises:
         cli.UserError: the cluster failed.
     """
-    steps = EXAMPLES // BATCH_SIZE // (workers if 'sync.py' in program and 'async' not in program else 1)
+    steps = EXAMPLES // BATCH_SIZE // (workers if program == 'dist_mnist_sync.py' else 1)
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
-            [sys.executable, os.path.join(HERE, 'launch.py'), program, '--ps', '1', '--workers', str(workers),
+            [sys.executable, os.path.join(cli.ROOT, 'ch07_acceleration', 'launch.py'), program, '--ps', '1', '--workers', str(workers),
              '--logs', folder] + data_flags + [
              '--', '--training_steps', str(steps), '--batch_size', str(BATCH_SIZE), '--layer1_node', str(nodes),
              '--learning_rate_base', '0.1', '--save_steps', str(10 ** 8), '--model_save_path', folder],

@@ -44,13 +44,7 @@ GRACE_SECS = 10.0
 REPEAT = 1
 LOGS = "runs/ch07_acceleration/launch/"
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 COLOURS = [36, 33, 35, 32, 34, 31]
-NOTICE = '''
-*** NOTICE: no network namespace (%s).
-*** Each task listens on EVERY network interface of this machine, with no password: who reaches the port
-*** can run operations, and read and write files as you. Go on only on a network that you trust.
-'''
 
 
 # The network namespace
@@ -66,6 +60,15 @@ def enter_namespace(argv):
     sys.stdout.flush()
     # exec keeps the process id, so that a signal to the launcher still reaches it.
     os.execvp('unshare', unshare + [sys.executable, os.path.abspath(__file__), '--inside'] + argv)
+
+
+def notice(reason):
+    """Say on stderr that the tasks are open to the network."""
+    print('''
+*** NOTICE: no network namespace (%s).
+*** Each task listens on EVERY network interface of this machine, with no password: who reaches the port
+*** can run operations, and read and write files as you. Go on only on a network that you trust.
+''' % reason, file=sys.stderr, flush=True)
 
 
 def loopback_up():
@@ -204,13 +207,17 @@ def run_tasks(tasks, logs):
     return time.time() - trained[-1] if trained else None
 
 
+def place(program):
+    return os.path.join(cli.ROOT, 'ch07_acceleration', program)
+
+
 def commands(programs, flags):
     """The tasks of a run, each with ports that are free now: pairs of name and command."""
     def address():
         return 'localhost:%d' % portpicker.pick_unused_port()
 
     def command(program, *more):
-        return [sys.executable, '-u', os.path.join(HERE, program)] + list(more) + flags
+        return [sys.executable, '-u', place(program)] + list(more) + flags
 
     if not programs[0].startswith('dist_mnist'):
         hosts = ['--task0', address(), '--task1', address()] if programs[0].startswith('two_tasks') else []
@@ -229,7 +236,7 @@ def count_or_zero(text):
 def main(argv=None):
     argv = sys.argv[1:] if argv is None else list(argv)
     parser = cli.Parser(__doc__, data='mnist')
-    parser.add_argument('programs', nargs='+', metavar='PROGRAM',
+    parser.add_argument('programs', nargs='*', metavar='PROGRAM',
                         help='dist_mnist_async.py, dist_mnist_sync.py, dist_mnist_in_graph.py, hello_cluster.py, '
                              'or both of the two tasks; its own flags come last, after --')
     parser.add_argument('--restarts', type=count_or_zero, default=RESTARTS, metavar='N',
@@ -251,10 +258,12 @@ def main(argv=None):
         flags = []
     args = parser.parse(argv)
     globals()['RESTARTS'] = args.restarts
+    if not args.programs:
+        parser.error('no program: see the examples')
     for program in args.programs:
         if not re.match(r'(dist_mnist|two_tasks|hello_cluster)\w*\.py$', program) or \
-                not os.path.exists(os.path.join(HERE, program)):
-            parser.error('%s is no distributed program of %s' % (program, os.path.basename(HERE)))
+                not os.path.exists(place(program)):
+            parser.error('%s is no distributed program of ch07_acceleration' % program)
 
     # The data are here by now; in the namespace there is no network to download them.
     data = (['--sample'] if args.sample else ['--data_dir', args.data_dir]) + \
@@ -266,7 +275,7 @@ def main(argv=None):
             'ps', 'workers', 'timeout', 'restarts', 'grace_secs', 'repeat', 'logs')), [])
         reason = '--no_namespace' if args.no_namespace else \
             enter_namespace(args.programs + own + data + ['--'] + flags)
-        print(NOTICE % reason, file=sys.stderr, flush=True)
+        notice(reason)
 
     def end(number, frame):
         raise SystemExit(128 + number)
