@@ -3,8 +3,8 @@
 Article 7 TensorFlow 计算加速, section 分布式 TensorFlow. A library: dist_mnist_async.py, dist_mnist_sync.py and
 dist_mnist_in_graph.py say what is theirs, and call this for the rest.
 
-tf.train.Server and tf.Session alone wait for ever: for a task that does not come, for one that has died, and
-at the end in server.join(). Here every wait has a limit, `--wait_secs`, and says what it waits for.
+tf.train.Server and tf.Session alone wait for ever: for a task that does not come, for one that has died,
+and at the end in server.join(). Here every wait has a limit, `--wait_secs`, and says what it waits for.
 """
 import collections
 import json
@@ -77,13 +77,14 @@ def find_task(parser, args):
         try:
             config = json.loads(os.environ['TF_CONFIG'])
             job, index = config['task']['type'], int(config['task']['index'])
-            hosts, source = {name: ','.join(tasks) for name, tasks in config['cluster'].items()}, 'TF_CONFIG, %s'
+            hosts = {name: ','.join(tasks) for name, tasks in config['cluster'].items()}
+            source = 'TF_CONFIG, %s'
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             parser.error('TF_CONFIG is not of the form {"cluster": ..., "task": {"type": ..., "index": ...}} '
                          '(%s: %s)' % (type(error).__name__, error))
         if set(hosts) != {'ps', 'worker'} or job not in hosts:
-            parser.error('TF_CONFIG: task %r of jobs %s; these programs know ps and worker, and worker 0 is the '
-                         'chief' % (job, ', '.join(sorted(hosts))))
+            parser.error('TF_CONFIG: task %r of jobs %s; these programs know ps and worker, and worker 0 '
+                         'is the chief' % (job, ', '.join(sorted(hosts))))
     cluster = {name: addresses(parser, text, source % name) for name, text in hosts.items()}
     addresses(parser, ','.join(cluster['ps'] + cluster['worker']), 'the cluster')
     if not 0 <= index < len(cluster[job]):
@@ -94,7 +95,7 @@ def find_task(parser, args):
 # The server, and the watch on the others
 
 def end_on_signals():
-    """End at SIGINT and SIGTERM at once, also while TensorFlow waits in C++, where Python's handler cannot run."""
+    """End at SIGINT and SIGTERM at once, also in TensorFlow's C++, where Python's handler cannot run."""
     reader, writer = socket.socketpair()
     writer.setblocking(False)
     # The C part of Python's handler writes the signal's number here, in whatever thread.
@@ -126,8 +127,8 @@ def start_server(task):
         try:
             probe.bind(('', port))
         except OSError as error:
-            raise cli.UserError('%s %d cannot listen on port %d (%s): end the program that does, or name another '
-                                'port in every task' % (task.job, task.index, port, error.strerror))
+            raise cli.UserError('%s %d cannot listen on port %d (%s): end the program that does, or name '
+                                'another port in every task' % (task.job, task.index, port, error.strerror))
     end_on_signals()
     return tf.train.Server(tf.train.ClusterSpec(task.cluster), job_name=task.job, task_index=task.index)
 
@@ -178,8 +179,8 @@ def watch(task, job, spare=0):
             gone = watched.look()
             if len(gone) > spare and not ended.is_set():
                 sys.stdout.flush()
-                print('error: %s did not answer for %g s; start it again, then this task, which goes on from what '
-                      'was saved' % (', '.join('%s %d' % (job, index) for index in gone), task.wait_secs),
+                print('error: %s did not answer for %g s; start it again, then this task, which goes on from '
+                      'what was saved' % (', '.join('%s %d' % (job, index) for index in gone), task.wait_secs),
                       file=sys.stderr, flush=True)
                 os._exit(1)
     threading.Thread(target=look, daemon=True).start()
@@ -271,11 +272,11 @@ def say_done(task, server, others):
 # The session of a training
 
 class SessionCreator:
-    """A tf.train.SessionCreator for tf.train.MonitoredSession, which asks for a new session when a task was lost.
+    """A tf.train.SessionCreator for tf.train.MonitoredSession, which asks for a new one after a task was lost.
 
-    tf.train.MonitoredTrainingSession does the same in another way, which costs steps and time: its chief, when
-    started again, restores the checkpoint over parameter servers that hold newer values, and its workers sleep
-    30 s when they come before the chief.
+    tf.train.MonitoredTrainingSession does the same in another way, which costs steps and time: its chief,
+    when started again, restores the checkpoint over parameter servers that hold newer values, and its
+    workers sleep 30 s when they come before the chief.
 
     Must be made where the training's device function holds, with the graph complete.
 

@@ -1,9 +1,9 @@
 """Train article 3's network on MNIST on a cluster, each worker at its own pace (between-graph, asynchronous).
 
-Article 7 TensorFlow 计算加速, section 分布式 TensorFlow, which describes this way (计算图之间分布式) and leaves the
-code to its repository; this code is ours. Each worker builds the whole graph; tf.train.replica_device_setter puts
-the variables of all these graphs on the same parameter servers, and each worker updates them with its own
-gradients, whatever the others did meanwhile.
+Article 7 TensorFlow 计算加速, section 分布式 TensorFlow, which describes this way (计算图之间分布式) and leaves the code
+to its repository; this code is ours. Each worker builds the whole graph; tf.train.replica_device_setter
+puts the variables of all these graphs on the same parameter servers, and each worker updates them with its
+own gradients, whatever the others did meanwhile.
 
 On one machine, a parameter server and two workers with one command:
 
@@ -14,8 +14,9 @@ On a real cluster, one command a task, or TF_CONFIG in place of the flags:
     python ch07_acceleration/dist_mnist_async.py --job_name worker --task_index 0 \\
         --ps_hosts tf-ps0:2222,tf-ps1:2222 --worker_hosts tf-worker0:2222,tf-worker1:2222,tf-worker2:2222
 
-Worker 0 is the chief: it saves checkpoints, and evaluates at the end. Takes half a minute on two cores. Expect a
-test accuracy of 0.97 or more. Steps are counted over all workers; at the end each worker may do one step too many.
+Worker 0 is the chief: it saves checkpoints, and evaluates at the end. Takes half a minute on two cores.
+Expect a test accuracy of 0.97 or more. Steps are counted over all workers; at the end each worker may do
+one step too many.
 """
 import time
 
@@ -46,7 +47,8 @@ def train(task, server, mnist):
     """Train with the other workers until TRAINING_STEPS steps are done."""
     is_chief = task.index == 0
     here = dist_cluster.name_of('worker', task.index)
-    with tf.device(tf.train.replica_device_setter(worker_device=here, cluster=tf.train.ClusterSpec(task.cluster))):
+    with tf.device(tf.train.replica_device_setter(
+            worker_device=here, cluster=tf.train.ClusterSpec(task.cluster))):
         x = tf.placeholder(tf.float32, [None, mnist_inference.INPUT_NODE], name='x-input')
         y_ = tf.placeholder(tf.int64, [None], name='y-input')
         regularizer = tf.contrib.layers.l2_regularizer(REGULARAZTION_RATE) if REGULARAZTION_RATE else None
@@ -62,7 +64,7 @@ def train(task, server, mnist):
 
         # Also the saver's operations are this worker's, or the files would lie on a parameter server.
         saver = tf.train.Saver(save_relative_paths=True)
-        # Only the parameter servers and itself: a worker neither waits for the other workers nor falls with them.
+        # Only the parameter servers and itself: a worker neither waits for the others nor falls with them.
         creator = dist_cluster.SessionCreator(
             server, is_chief, dist_cluster.only('/job:ps', here), saver, MODEL_SAVE_PATH)
 
@@ -113,7 +115,8 @@ def main(argv=None):
     ps = [('ps', index) for index in range(len(task.cluster['ps']))]
     dist_cluster.check_cluster(task, server, ps)
     # Each worker draws batches of its own.
-    mnist = input_data.read_data_sets(args.data_dir, seed=None if args.seed is None else args.seed + task.index)
+    seed = None if args.seed is None else args.seed + task.index
+    mnist = input_data.read_data_sets(args.data_dir, seed=seed)
     if BATCH_SIZE > mnist.train.num_examples:
         raise cli.UserError('--batch_size %d is more than the %d training pictures' % (
             BATCH_SIZE, mnist.train.num_examples))

@@ -1,9 +1,10 @@
 """Train article 3's network on MNIST on a cluster, from one program with one graph (in-graph replication).
 
-Article 7 TensorFlow 计算加速, section 分布式 TensorFlow, which describes this way (计算图内分布式) as that of its program for
-several GPUs. This is that program with workers in place of GPUs: worker 0 builds one graph, with the variables on the
-parameter servers and a tower on each worker, averages the towers' gradients, and feeds all of them with pictures. The
-other tasks only run servers. So one machine does all the reading and sending, and becomes the bottleneck.
+Article 7 TensorFlow 计算加速, section 分布式 TensorFlow, which describes this way (计算图内分布式) as that of its program
+for several GPUs. This is that program with workers in place of GPUs: worker 0 builds one graph, with the
+variables on the parameter servers and a tower on each worker, averages the towers' gradients, and feeds all
+of them with pictures. The other tasks only run servers. So one machine does all the reading and sending,
+and becomes the bottleneck.
 
     python ch07_acceleration/launch.py dist_mnist_in_graph.py --ps 1 --workers 2
 

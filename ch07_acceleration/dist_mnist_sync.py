@@ -1,10 +1,11 @@
 """Train article 3's network on MNIST on a cluster, all workers in step (between-graph, synchronous).
 
-Article 7 TensorFlow 计算加速, section 分布式 TensorFlow, which names tf.train.SyncReplicasOptimizer and leaves the code
-to its repository; this code is ours. As in dist_mnist_async.py each worker has its own graph, and the variables lie
-on the parameter servers; but the gradients are collected there, and one step is made with the mean of --replicas of
-them. With as many replicas as workers a step is the step of one machine with the larger batch, digit for digit but
-for rounding. With fewer, the slowest workers are backups: their late gradients are dropped.
+Article 7 TensorFlow 计算加速, section 分布式 TensorFlow, which names tf.train.SyncReplicasOptimizer and leaves the
+code to its repository; this code is ours. As in dist_mnist_async.py each worker has its own graph, and the
+variables lie on the parameter servers; but the gradients are collected there, and one step is made with the
+mean of --replicas of them. With as many replicas as workers a step is the step of one machine with the
+larger batch, digit for digit but for rounding. With fewer, the slowest workers are backups: their late
+gradients are dropped.
 
     python ch07_acceleration/launch.py dist_mnist_sync.py --ps 1 --workers 2
     python ch07_acceleration/launch.py dist_mnist_sync.py --ps 1 --workers 3 -- --replicas 2
@@ -14,13 +15,13 @@ On a real cluster, one command a task, or TF_CONFIG in place of the flags:
     python ch07_acceleration/dist_mnist_sync.py --job_name worker --task_index 0 \\
         --ps_hosts tf-ps0:2222,tf-ps1:2222 --worker_hosts tf-worker0:2222,tf-worker1:2222,tf-worker2:2222
 
-SyncReplicasOptimizer counts gradients, not workers. Its default of as many tokens as replicas at the start lets one
-worker alone make all steps with stale halves; with none, as here, each step needs a gradient of every worker. A chief
-that is started again gives the others a token each, or those that wait for one that the old chief did not give any
-more would wait for ever; surplus tokens vanish with the first gradients that come too late.
+SyncReplicasOptimizer counts gradients, not workers. Its default of as many tokens as replicas at the start
+lets one worker alone make all steps; with none, as here, each step needs a gradient of every worker. A chief that is started again gives the others a token each, or those that wait for one that
+the old chief did not give any more would wait for ever; surplus tokens vanish with the first gradients that
+come too late.
 
-Worker 0 is the chief: it makes the steps, saves checkpoints, and evaluates at the end. Takes half a minute on two
-cores. Expect a test accuracy of 0.97 or more.
+Worker 0 is the chief: it makes the steps, saves checkpoints, and evaluates at the end. Takes half a minute
+on two cores. Expect a test accuracy of 0.97 or more.
 """
 import time
 
@@ -63,7 +64,8 @@ def train(task, server, mnist, replicas):
     workers = len(task.cluster['worker'])
     is_chief = task.index == 0
     here = dist_cluster.name_of('worker', task.index)
-    with tf.device(tf.train.replica_device_setter(worker_device=here, cluster=tf.train.ClusterSpec(task.cluster))):
+    with tf.device(tf.train.replica_device_setter(
+            worker_device=here, cluster=tf.train.ClusterSpec(task.cluster))):
         x = tf.placeholder(tf.float32, [None, mnist_inference.INPUT_NODE], name='x-input')
         y_ = tf.placeholder(tf.int64, [None], name='y-input')
         regularizer = tf.contrib.layers.l2_regularizer(REGULARAZTION_RATE) if REGULARAZTION_RATE else None
@@ -78,14 +80,14 @@ def train(task, server, mnist, replicas):
             replicas_to_aggregate=replicas, total_num_replicas=workers)
         train_op = opt.minimize(loss, global_step=global_step)
         sync_hook = opt.make_session_run_hook(is_chief, num_tokens=0)
-        # The chief's thread waits for the next gradients when all is over: cancelled then, it is to end, not to fail.
+        # The chief's thread waits for more gradients when all is over: cancelled, it is to end, not to fail.
         opt.get_chief_queue_runner()._queue_closed_exception_types += (tf.errors.CancelledError,)
         # Not with num_tokens=0, which means another operation.
         restart_tokens = opt.get_init_tokens_op(workers - 1) if workers > 1 else tf.no_op()
 
         # Also the saver's operations are this worker's, or the files would lie on a parameter server.
         saver = tf.train.Saver(save_relative_paths=True)
-        # Only the parameter servers and itself: a worker neither waits for the other workers nor falls with them.
+        # Only the parameter servers and itself: a worker neither waits for the others nor falls with them.
         creator = dist_cluster.SessionCreator(
             server, is_chief, dist_cluster.only('/job:ps', here), saver, MODEL_SAVE_PATH)
 
@@ -106,8 +108,8 @@ def train(task, server, mnist, replicas):
                     loss_value, step, LEARNING_RATE_BASE))
             own += 1
             if (own - 1) % REPORT_STEPS == 0:
-                print('After %d training step(s), %d gradient(s) of worker %d, loss on training batch is %g.' % (
-                    step, own, task.index, loss_value))
+                print('After %d training step(s), %d gradient(s) of worker %d, loss on training batch is '
+                      '%g.' % (step, own, task.index, loss_value))
         duration = max(time.time() - start, 1e-9)
         print('Trained %d step(s), %d gradient(s) of worker %d, %.1f examples/sec by all.' % (
             step, own, task.index, (step - first_step) * BATCH_SIZE * replicas / duration))
@@ -117,7 +119,7 @@ def main(argv=None):
     parser = cli.Parser(__doc__, data='mnist')
     dist_cluster.add_flags(parser)
     parser.add_argument('--replicas', type=cli.positive_int, metavar='N',
-                        help='gradients in a step; fewer than the workers makes backups (default: all workers)')
+                        help='gradients in a step, fewer than the workers for backups (default: all workers)')
     mnist_inference.add_constants(parser)
     parser.add_constants(
         globals(),
@@ -142,11 +144,13 @@ def main(argv=None):
         dist_cluster.serve(task, server, clients=range(workers))
         return
 
-    end_watches = [dist_cluster.watch(task, 'ps'), dist_cluster.watch(task, 'worker', spare=workers - replicas)]
+    end_watches = [dist_cluster.watch(task, 'ps'),
+                   dist_cluster.watch(task, 'worker', spare=workers - replicas)]
     ps = [('ps', index) for index in range(len(task.cluster['ps']))]
     dist_cluster.check_cluster(task, server, ps)
     # Each worker draws batches of its own.
-    mnist = input_data.read_data_sets(args.data_dir, seed=None if args.seed is None else args.seed + task.index)
+    seed = None if args.seed is None else args.seed + task.index
+    mnist = input_data.read_data_sets(args.data_dir, seed=seed)
     if BATCH_SIZE > mnist.train.num_examples:
         raise cli.UserError('--batch_size %d is more than the %d training pictures' % (
             BATCH_SIZE, mnist.train.num_examples))

@@ -4,14 +4,14 @@ Article 7 TensorFlow 计算加速, section 分布式 TensorFlow, whose promise i
 
     python ch07_acceleration/dist_speed.py
 
-Shows the pictures per second of article 3's network trained by one plain program, and on a cluster with one parameter
-server and 1 to 3 workers, asynchronous and synchronous, all in one run, one after the other in turns, medians of
---repeats; and for three sizes of the network the plain program beside a cluster of one worker. Each step sends all
-parameters to the worker and all gradients back, so what a step costs grows with the parameters, and what it brings
-with the pictures in its batch.
+Shows the pictures per second of article 3's network trained by one plain program, and on a cluster with one
+parameter server and 1 to 3 workers, asynchronous and synchronous, all in one run, one after the other in
+turns, medians of --repeats; and for three sizes of the network the plain program beside a cluster of one
+worker. Each step sends all parameters to the worker and all gradients back, so what a step costs grows with
+the parameters, and what it brings with the pictures in its batch.
 
-Takes about five minutes on two idle cores. Expect no gain on one machine: the workers share its cores, and pay for the
-way over the network besides.
+Takes about five minutes on two idle cores. Expect no gain on one machine: the workers share its cores, and
+pay for the way over the network besides.
 """
 import collections
 import json
@@ -64,10 +64,11 @@ def cluster_speed(data_flags, program, workers, nodes):
     steps = EXAMPLES // BATCH_SIZE // (workers if program == 'dist_mnist_sync.py' else 1)
     with tempfile.TemporaryDirectory() as folder:
         done = subprocess.run(
-            [sys.executable, os.path.join(cli.ROOT, 'ch07_acceleration', 'launch.py'), program, '--ps', '1', '--workers', str(workers),
-             '--logs', folder] + data_flags + [
-             '--', '--training_steps', str(steps), '--batch_size', str(BATCH_SIZE), '--layer1_node', str(nodes),
-             '--learning_rate_base', '0.1', '--save_steps', str(10 ** 8), '--model_save_path', folder],
+            [sys.executable, os.path.join(cli.ROOT, 'ch07_acceleration', 'launch.py'), program,
+             '--ps', '1', '--workers', str(workers), '--logs', folder] + data_flags + [
+                 '--', '--training_steps', str(steps), '--batch_size', str(BATCH_SIZE),
+                 '--layer1_node', str(nodes), '--learning_rate_base', '0.1',
+                 '--save_steps', str(10 ** 8), '--model_save_path', folder],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     found = re.search(r'^\[worker 0\] Trained .* ([\d.]+) examples/sec by all', done.stdout, re.MULTILINE)
     if done.returncode or not found:
@@ -141,7 +142,8 @@ def main(argv=None):
     counts = range(1, MAX_WORKERS + 1)
     by_workers.axhline(median['local', 0, middle], color='gray', label='one plain program')
     for name, marker in ('async', 'o'), ('sync', 's'):
-        by_workers.plot(counts, [median[name, workers, middle] for workers in counts], marker=marker, label=name)
+        by_workers.plot(counts, [median[name, workers, middle] for workers in counts], marker=marker,
+                        label=name)
     by_workers.set(xlabel='workers', ylabel='examples/sec', xticks=list(counts), ylim=(0, None),
                    title='%d hidden nodes' % middle)
     by_workers.legend()

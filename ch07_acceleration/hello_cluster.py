@@ -4,9 +4,9 @@ Article 7 TensorFlow 计算加速, section 分布式 TensorFlow, the first progr
 
     python ch07_acceleration/hello_cluster.py
 
-Shows that a session needs nothing but the server's address, its target. Although it is called a local server, it
-listens on every network interface, with no password, while the program runs: launch.py shuts it in. Takes four
-seconds.
+Shows that a session needs nothing but the server's address, its target. Although it is called a local
+server, it listens on every network interface, with no password, while the program runs: launch.py shuts it
+in. Takes four seconds.
 """
 import tensorflow as tf
 

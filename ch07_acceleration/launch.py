@@ -1,19 +1,20 @@
 """Run a distributed program of this chapter on this machine, with one command: all its tasks, and their end.
 
 Article 7 TensorFlow 计算加速, sections 分布式 TensorFlow and 使用 Caicloud TaaS 平台运行分布式 TensorFlow: a hundred
-machines mean a hundred log-ins, and nothing starts a dead program again. On one machine this launcher does both.
+machines mean a hundred log-ins, and nothing starts a dead program again. On one machine this launcher does
+both.
 
     python ch07_acceleration/launch.py dist_mnist_async.py --ps 1 --workers 2
     python ch07_acceleration/launch.py dist_mnist_sync.py --workers 3 -- --training_steps 500 --replicas 2
     python ch07_acceleration/launch.py two_tasks_first.py two_tasks_second.py -- --pin
 
-It picks free ports, shows what each task prints, in colours on a terminal, and writes it to a log for each task.
-It ends when all tasks have ended. When one fails and --restarts is used up, when the time limit is over, or when
-the launcher itself is interrupted or killed, every task is ended: nothing stays behind.
+It picks free ports, shows what each task prints, in colours on a terminal, and writes it to a log for each
+task. It ends when all tasks have ended. When one fails and --restarts is used up, when the time limit is
+over, or when the launcher itself is interrupted or killed, every task is ended: nothing stays behind.
 
-tf.train.Server listens on every network interface, lets in everyone, and lets them read and write files. So by
-default all runs in a network namespace of its own, which only its own processes reach; where the system has none
-(Linux has, some containers forbid it), a notice says so.
+tf.train.Server listens on every network interface, lets in everyone, and lets them read and write files. So
+by default all runs in a network namespace of its own, which only its own processes reach; where the system
+has none (Linux has, some containers forbid it), a notice says so.
 
 Takes as long as the program, and two seconds.
 """
@@ -50,7 +51,7 @@ COLOURS = [36, 33, 35, 32, 34, 31]
 # The network namespace
 
 def enter_namespace(argv):
-    """Run this program again in a network namespace of its own, and never return; or return why that cannot be."""
+    """Run this program again in a new network namespace, and never return; or return why that cannot be."""
     if not shutil.which('unshare'):
         return 'there is no program unshare'
     unshare = ['unshare', '--user', '--map-root-user', '--net']
@@ -224,7 +225,8 @@ def commands(programs, flags):
         return [(os.path.splitext(program)[0], command(program, *hosts)) for program in programs]
     ps, workers = [address() for _ in range(PS)], [address() for _ in range(WORKERS)]
     hosts = ['--ps_hosts', ','.join(ps), '--worker_hosts', ','.join(workers)]
-    return [('%s %d' % (job, index), command(programs[0], '--job_name', job, '--task_index', str(index), *hosts))
+    return [('%s %d' % (job, index),
+             command(programs[0], '--job_name', job, '--task_index', str(index), *hosts))
             for job, count in (('ps', PS), ('worker', WORKERS)) for index in range(count)]
 
 
@@ -237,8 +239,8 @@ def main(argv=None):
     argv = sys.argv[1:] if argv is None else list(argv)
     parser = cli.Parser(__doc__, data='mnist')
     parser.add_argument('programs', nargs='*', metavar='PROGRAM',
-                        help='dist_mnist_async.py, dist_mnist_sync.py, dist_mnist_in_graph.py, hello_cluster.py, '
-                             'or both of the two tasks; its own flags come last, after --')
+                        help='dist_mnist_async.py, dist_mnist_sync.py, dist_mnist_in_graph.py, '
+                             'hello_cluster.py, or both of the two tasks; its own flags come last, after --')
     parser.add_argument('--restarts', type=count_or_zero, default=RESTARTS, metavar='N',
                         help='how often a task that fails is started again (default: %(default)s)')
     parser.add_argument('--no_namespace', action='store_true',

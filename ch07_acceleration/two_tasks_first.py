@@ -6,10 +6,11 @@ Article 7 TensorFlow 计算加速, section 分布式 TensorFlow, the programs of
     python ch07_acceleration/two_tasks_second.py        # in another one
     python ch07_acceleration/launch.py two_tasks_first.py two_tasks_second.py       # or both with one command
 
-Shows that a session on a cluster begins when all of its tasks are there. The article's server.join() never returns;
-here each task ends when the other one is done, too, and gives up when it does not come within --wait_secs. Takes five
-seconds. Expect the constant on task 0, and Hello from server1! TF_TUTORIAL_VERBOSE=1 shows TensorFlow's own log, too: it says
-`CreateSession still waiting` every ten seconds where the article has `failed to connect`.
+Shows that a session on a cluster begins when all of its tasks are there. The article's server.join() never
+returns; here each task ends when the other one is done, too, and gives up when it does not come within
+--wait_secs. Takes five seconds. Expect the constant on task 0, and Hello from server1!
+TF_TUTORIAL_VERBOSE=1 shows TensorFlow's own log, too: it says `CreateSession still waiting` every ten
+seconds where the article has `failed to connect`.
 """
 import contextlib
 

@@ -6,9 +6,9 @@ Article 7 TensorFlow 计算加速, section 分布式 TensorFlow, the programs of
     python ch07_acceleration/two_tasks_second.py --pin      # the article's last variant, with tf.device
     python ch07_acceleration/launch.py two_tasks_first.py two_tasks_second.py       # or both with one command
 
-Shows that a session sees the devices of the whole cluster, and takes the first one, of task 0, for an operation without
-a device; with tf.device("/job:local/task:1") it is task 1. Takes five seconds. Expect the constant on task 0, with
---pin on task 1, and Hello from server2!
+Shows that a session sees the devices of the whole cluster, and takes the first one, of task 0, for an
+operation without a device; with tf.device("/job:local/task:1") it is task 1. Takes five seconds. Expect the
+constant on task 0, with --pin on task 1, and Hello from server2!
 """
 import tensorflow as tf
 

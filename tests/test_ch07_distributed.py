@@ -1,4 +1,4 @@
-"""Article 7, distributed TensorFlow: real processes over real gRPC, their end, and what happens when one is killed.
+"""Article 7, distributed TensorFlow: real processes over real gRPC, their end, and what comes of kill -9.
 
 Each cluster runs through launch.py, at free ports and, where the system has them, in a network namespace.
 """
@@ -32,8 +32,10 @@ ENDLESS = ['--training_steps', 10 ** 8, '--report_steps', 20, '--save_steps', 50
 
 NAMESPACES = shutil.which('unshare') and subprocess.run(
     ['unshare', '--user', '--map-root-user', '--net', 'true'], stderr=subprocess.DEVNULL).returncode == 0
-needs_namespace = pytest.mark.skipif(not NAMESPACES, reason='this system allows no network namespace (unshare -rn)')
-needs_proc = pytest.mark.skipif(not os.path.exists('/proc/net/tcp'), reason='needs /proc/net/tcp, which Linux has')
+needs_namespace = pytest.mark.skipif(
+    not NAMESPACES, reason='this system allows no network namespace (unshare -rn)')
+needs_proc = pytest.mark.skipif(
+    not os.path.exists('/proc/net/tcp'), reason='needs /proc/net/tcp, which Linux has')
 
 
 class Program:
@@ -55,7 +57,7 @@ class Program:
                 self.changed.notify_all()
 
     def wait_for(self, pattern, seconds=60):
-        """Return the match of the next line in which `pattern` is found, after the last one that this found."""
+        """Return the match of the next line in which `pattern` is found, after the last that this found."""
         limit = time.time() + seconds
         with self.changed:
             while True:
@@ -100,7 +102,7 @@ def running(pid):
         with open('/proc/%d/stat' % pid) as file:
             return file.read().rpartition(')')[2].split()[0] != 'Z'
     except OSError:
-        return os.path.exists('/proc/self') is False
+        return not os.path.exists('/proc/self')
 
 
 @pytest.fixture
@@ -131,8 +133,8 @@ def assert_ended_well(launched, tasks):
     assert launched.end() == 0, launched.text()
     for task in tasks:
         assert '[%s] ended with status 0' % task in launched.lines, launched.text()
-    # The end takes about 2 s; a loaded machine may be slow, but a hang would last longer.
-    assert float(launched.wait_for(r'^Run 1 of 1: .* ([\d.]+) s after the last step').group(1)) < 10
+    # On an idle machine 2 to 4 s; a loaded one may be slow, but TensorFlow's own end waits for two minutes.
+    assert float(launched.wait_for(r'^Run 1 of 1: .* ([\d.]+) s after the last step').group(1)) < 30
     assert 'Traceback' not in launched.text() and not launched.alive()
 
 
@@ -247,7 +249,8 @@ def test_tf_config_in_place_of_flags_and_a_complete_training(start):
 
     cluster = {job: ['localhost:%d' % portpicker.pick_unused_port()] for job in ('ps', 'worker')}
     ps, worker = [start(CHAPTER + 'dist_mnist_async.py', '--training_steps', 30, *SMALL, TF_CONFIG=json.dumps(
-        {'cluster': cluster, 'task': {'type': job, 'index': 0}, 'environment': 'cloud'})) for job in ('ps', 'worker')]
+        {'cluster': cluster, 'task': {'type': job, 'index': 0}, 'environment': 'cloud'}))
+        for job in ('ps', 'worker')]
     assert worker.end() == 0 and ps.end(10) == 0
     assert 'ps 0 ends: all workers are done' in ps.lines
     assert 'Resuming after 30 training step(s)' in worker.text()
@@ -377,7 +380,8 @@ def test_a_parameter_server_stays_away(start, program):
 
 
 def test_a_killed_worker_of_an_in_graph_training(start):
-    launched = start(LAUNCH, 'dist_mnist_in_graph.py', '--workers', 2, '--restarts', 1, '--', *(ENDLESS + SMALL))
+    launched = start(LAUNCH, 'dist_mnist_in_graph.py', '--workers', 2, '--restarts', 1, '--',
+                     *(ENDLESS + SMALL))
     step = int(launched.wait_for(r'^\[worker 0\] After (\d+) ').group(1))
     launched.kill('worker 1')
     launched.wait_for(r'^\[worker 1\] worker 1 serves')
@@ -403,7 +407,8 @@ def test_the_launcher_is_ended(start, number, status):
 
 
 def test_time_limit_and_failing_task(start, tmp_path):
-    launched = start(LAUNCH, 'dist_mnist_async.py', '--workers', 1, '--timeout', 3, '--logs', tmp_path, '--', *ENDLESS)
+    launched = start(LAUNCH, 'dist_mnist_async.py', '--workers', 1, '--timeout', 3, '--logs', tmp_path,
+                     '--', *ENDLESS)
     assert launched.end(20) == 1
     assert 'time limit, --timeout 3: stopped ps 0, worker 0; logs in %s' % tmp_path in launched.lines[-1]
     assert not launched.alive()
@@ -440,7 +445,8 @@ def test_launcher_refuses_other_programs(run_script, capsys):
     (['--job_name', 'worker', '--task_index', -1], '--task_index -1: the cluster has worker 0 to 2'),
     (['--job_name', 'ps', '--ps_hosts', 'here'], "--ps_hosts: 'here' is not host:port"),
     (['--job_name', 'ps', '--ps_hosts', 'a:1,a:1'], '--ps_hosts: the same host:port twice'),
-    (['--job_name', 'ps', '--ps_hosts', 'a:1', '--worker_hosts', 'a:1'], 'the cluster: the same host:port twice')],
+    (['--job_name', 'ps', '--ps_hosts', 'a:1', '--worker_hosts', 'a:1'],
+     'the cluster: the same host:port twice')],
     ids=['none', 'job', 'index', 'negative', 'host', 'twice', 'both'])
 @pytest.mark.parametrize('program', PROGRAMS)
 def test_wrong_place_in_the_cluster(run_script, capsys, monkeypatch, program, flags, message):
@@ -548,7 +554,8 @@ def test_a_notice_where_there_is_no_namespace(start, tmp_path):
 # What it costs
 
 def test_speed(run_script, tmp_path):
-    out = run_script(CHAPTER + 'dist_speed.py', '--repeats', 1, '--max_workers', 1, '--examples', 2000, '--sizes', 5, 20)
+    out = run_script(CHAPTER + 'dist_speed.py', '--repeats', 1, '--max_workers', 1, '--examples', 2000,
+                     '--sizes', 5, 20)
     rows = re.findall(r'^(local|async|sync) .* ([\d.]+) examples/sec +([\d.]+) of local', out, re.MULTILINE)
     assert [row[0] for row in rows] == ['local', 'async', 'sync'] and float(rows[0][2]) == 1
     # (784 + 1) * 20 + (20 + 1) * 10 parameters, four bytes each, there and back.
@@ -591,7 +598,7 @@ def test_manifests_fit_the_programs(name, program, monkeypatch):
         mounts = {mount['mountPath']: mount['name'] for mount in container['volumeMounts']}
         assert set(mounts.values()) == set(volumes)
 
-        # The program's own parser takes the arguments and what the operator sets; it stops where the server starts.
+        # The program's own parser takes the arguments and what the operator sets; then the server starts.
         module = load(CHAPTER + program)
         tasks = []
 
@@ -620,7 +627,8 @@ def test_network_policy_covers_the_jobs():
     label = policy['spec']['podSelector']['matchLabels']
     assert set(policy['spec']['policyTypes']) == {'Ingress', 'Egress'}
     rule, = policy['spec']['ingress']
-    assert rule == {'from': [{'podSelector': {'matchLabels': label}}], 'ports': [{'protocol': 'TCP', 'port': 2222}]}
+    assert rule == {'from': [{'podSelector': {'matchLabels': label}}],
+                    'ports': [{'protocol': 'TCP', 'port': 2222}]}
     for name in 'tfjob-async.yaml', 'tfjob-sync.yaml':
         job, = manifests(name)
         for spec in job['spec']['tfReplicaSpecs'].values():
