@@ -7,9 +7,9 @@ Article 7 TensorFlow 计算加速, section 多 GPU 并行; the measurement is no
     python ch07_acceleration/input_speed.py --help                          # lists them
 
 Shows the examples per second of one training with other inputs, batch sizes, numbers of towers, threads, and
-with the compiler XLA. Every example counts once, and the time is of STEPS steps in a row after WARMUP steps. Each
-measurement is a process of its own; all ways take turns, so that whatever else the machine does slows all down.
-The ratio is the median over the rounds of way / way 0, the printed input, in the same round.
+with the compiler XLA. Every example counts once, and the time is of STEPS steps in a row after WARMUP steps.
+Each measurement is a process of its own; all ways take turns, so that whatever else the machine does slows
+all down. The ratio is the median over the rounds of way / way 0, the printed input, in the same round.
 
 Takes ten minutes on two cores. Expect two to three times the rate from parsing whole batches, as without any
 input; more towers are worth little where all are on the same cores. Saves a picture, and the figures as JSON.
@@ -164,7 +164,8 @@ def measure_in_process(number):
          '--test_path', multi_gpu_mnist.TEST_PATH],
         env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     if child.returncode:
-        raise cli.UserError('%s: %s' % (WAYS[number][0], (child.stderr.strip().splitlines() or ['failed'])[-1]))
+        fault = (child.stderr.strip().splitlines() or ['failed'])[-1]
+        raise cli.UserError('%s: %s' % (WAYS[number][0], fault))
     return float(child.stdout.splitlines()[-1])
 
 
@@ -200,8 +201,8 @@ def main(argv=None):
     numbers = list(range(len(WAYS)))
     # A process that measures is handed the record files, and has no need of the data set.
     measuring = '--measure' in (sys.argv if argv is None else argv)
-    parser = cli.Parser(__doc__ + '\nThe ways:\n' + ''.join(
-        '%4d  %s\n' % (i, way[0]) for i, way in enumerate(WAYS)), data=None if measuring else 'mnist', seed=False)
+    ways = ''.join('%4d  %s\n' % (i, way[0]) for i, way in enumerate(WAYS))
+    parser = cli.Parser(__doc__ + '\nThe ways:\n' + ways, data=None if measuring else 'mnist', seed=False)
     parser.add_constants(
         globals(),
         STEPS='steps that are timed',

@@ -6,16 +6,16 @@ Article 7 TensorFlow 计算加速, section 多 GPU 并行.
     python ch07_acceleration/multi_gpu_mnist.py --n_gpu 2 --training_steps 200
     tensorboard --logdir runs/ch07_acceleration/logs_and_models --host localhost   # figure 2: Color: Device
 
-Shows synchronous data parallelism. Each step, every GPU has a batch of its own and computes gradients with the
-same variables, which lie on the CPU; the mean of the gradients then moves the variables once. A copy of the
-network with its device is called a tower. The program takes the GPUs that there are, N_GPU at most; where there
-is none, each tower is on a CPU device of its own, all of them on the same cores: the same training, no faster.
-The record files are made if they are missing. Started again, the training resumes from its checkpoint.
+Shows synchronous data parallelism. Each step, every GPU has a batch of its own and computes gradients with
+the same variables, which lie on the CPU; the mean of the gradients then moves the variables once. A copy of
+the network with its device is called a tower. The program takes the GPUs that there are, N_GPU at most; where
+there is none, each tower is on a CPU device of its own, all of them on the same cores: the same training,
+no faster. The record files are made if they are missing. Started again, training resumes from its checkpoint.
 
 Takes one minute on two cores. Expect a loss of 10 to 100 at step 10 (article: 71.90), 0.1 to 5 from step 900
-on (article: 0.66 and 1.56 at steps 980 and 990), and a test accuracy of 0.93. It starts this high because the pixels are from 0 to 255;
-in article 3 they are from 0 to 1, and the learning rate is 0.8 in place of 0.001. A seed repeats
-the first weights, not the whole training: the queue shuffles in another order each time.
+on (article: 0.66 and 1.56 at steps 980 and 990), and a test accuracy of 0.93. It starts this high because the
+pixels are from 0 to 255; in article 3 they are from 0 to 1, and the learning rate is 0.8 in place of 0.001.
+A seed repeats the first weights, not the whole training: the queue shuffles in another order each time.
 """
 from datetime import datetime  # noqa: F401 (as printed)
 import os
