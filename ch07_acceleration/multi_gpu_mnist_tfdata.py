@@ -8,7 +8,7 @@ Article 7 TensorFlow 计算加速, section 多 GPU 并行; the article of 2017 h
 Everything but get_input is multi_gpu_mnist.py's. Shows that the input was what the towers waited for: here
 one operation parses a whole batch at once, where the queue runs five for each picture; and C++ threads make
 the next batch while the towers train, where the queue needs a Python thread. No queue, nothing to start or
-stop. input_speed.py measures both. Takes half a minute on two cores. Expect the losses of multi_gpu_mnist.py,
+stop. input_speed.py measures both. Takes ten seconds on two cores. Expect the losses of multi_gpu_mnist.py,
 at twice the examples/sec or more. As there, a seed repeats the first weights; and here the batches too.
 """
 import tensorflow as tf
