@@ -13,7 +13,7 @@ there is none, each tower is on a CPU device of its own, all of them on the same
 no faster. The record files are made if they are missing. Started again, training resumes from its checkpoint.
 
 Takes half a minute on two cores. Expect a loss of 10 to 100 at step 10 (article: 71.90), 0.1 to 5 from step
-900 on (article: 0.66 and 1.56 at steps 980 and 990), and a test accuracy of 0.93. It starts this high, for the
+900 on (article: 0.66 and 1.56 at steps 980 and 990), a test accuracy of 0.93. It starts this high, for the
 pixels are from 0 to 255; in article 3 they are from 0 to 1, and the learning rate is 0.8 in place of 0.001.
 A seed repeats the first weights, not the whole training: the queue shuffles in another order each time.
 """
