@@ -89,7 +89,8 @@ def network(name, module):
             function()
         else:
             function = module.build_model
-            function((28, 28, 1))
+            # Keras's optimiser has trainable variables too.
+            return function, function((28, 28, 1)).count_params()
         return function, sum(variable.shape.num_elements() for variable in tf.trainable_variables())
 
 

@@ -113,6 +113,9 @@ def main(argv=None):
 
     # As learn.datasets.load_dataset('mnist') has it, from verified files.
     mnist = input_data.read_data_sets(args.data_dir, seed=args.seed)
+    if BATCH_SIZE > mnist.train.num_examples:
+        raise cli.UserError('--batch_size %d is more than the %d training pictures' % (
+            BATCH_SIZE, mnist.train.num_examples))
     _, done = checkpoint.verify(MODEL_SAVE_PATH)
     if done:
         print("Resuming after %d training step(s) from %s" % (done, MODEL_SAVE_PATH))

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Make every log of results/logs that is not there, and RESULTS.md of them. Delete a log to make it anew.
-# On two cores: articles 2 and 3 a quarter of an hour, article 4 an hour, article 5 an hour and a half. Stop it and
+# On two cores: articles 2 and 3 a quarter of an hour, article 4 an hour, article 5 an hour and a half, article 6 two hours. Stop it and
 # start it again as you like: trainings that save resume.
 set -e
 cd "$(dirname "$0")/.."
@@ -36,4 +36,25 @@ record ptb_generate-seed1 python ch05_rnn_ptb/ptb_generate.py --seed 1 --seed_wo
     --temperature 0.7
 record fast_eval python ch05_rnn_ptb/fast_eval.py
 record shared_layers-seed1 python ch05_rnn_ptb/shared_layers.py --train --seed 1
+
+# Article 6, two hours; the table only evaluates what is trained by then, and wants an idle machine for its times.
+for interface in contrib_learn tflearn keras slim; do
+    record ${interface}_cnn-seed1 python ch06_high_level_apis/${interface}_cnn.py --seed 1
+done
+record compare_interfaces python ch06_high_level_apis/compare_interfaces.py --epoch --full --seed 1
+record pretrained_networks python ch06_high_level_apis/pretrained_networks.py
+
+# Article 7, a quarter of an hour.
+for seed in 1 2 3 4 5; do
+    export TF_TUTORIAL_RUNS="$PWD/runs/seed$seed"
+    record multi_gpu_mnist-seed$seed python ch07_acceleration/multi_gpu_mnist.py --seed $seed
+done
+export TF_TUTORIAL_RUNS="$PWD/runs/tfdata"
+record multi_gpu_mnist_tfdata-seed1 python ch07_acceleration/multi_gpu_mnist_tfdata.py --seed 1
+record input_speed python ch07_acceleration/input_speed.py
+record dist_speed python ch07_acceleration/dist_speed.py
+for program in async sync in_graph; do
+    record launch-$program python ch07_acceleration/launch.py dist_mnist_$program.py --repeat 10
+done
+record launch-sync-2of3 python ch07_acceleration/launch.py dist_mnist_sync.py --repeat 10 --workers 3 -- --replicas 2
 "$PYTHON" results/report.py

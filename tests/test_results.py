@@ -98,3 +98,28 @@ def test_record_keeps_a_failed_run_apart(tmp_path):
                          stderr=subprocess.PIPE, universal_newlines=True)
     assert bad.returncode == 1 and 'status 7' in bad.stderr
     assert sorted(os.listdir(str(tmp_path / 'logs'))) == ['bad.log.part', 'good.log']
+
+
+def test_article_6_within_its_bands():
+    learn = float(report.last('contrib_learn_cnn-seed1', r'Accuracy: ([\d.]+)'))
+    assert abs(learn - report.LEARN_ACCURACY) <= report.BANDS['learn_accuracy']
+    for printed, ours in zip((report.TFLEARN_ACCURACY, report.KERAS_ACCURACY), report.interfaces()):
+        assert len(ours) == 20
+        for epoch, value in printed.items():
+            assert abs(ours[epoch] - value) <= report.BANDS['epoch_accuracy']
+
+
+def test_article_7_within_its_bands():
+    losses, accuracies = report.towers()
+    assert len(losses) == 5
+    for run, accuracy in zip(losses, accuracies):
+        assert sorted(run) == list(range(10, 1000, 10))
+        assert 10 <= run[10] <= 100
+        assert report.mean(value for step, value in run.items() if step > 500) < 5
+        assert accuracy > 0.91
+
+
+def test_a_correct_input_is_at_least_twice_as_fast_as_the_printed_one():
+    ratios = {int(way): float(ratio) for way, ratio in re.findall(
+        r'^ ?(\d+) .{43} +\d+ +\d+ +(\d+\.\d\d)$', report.read('input_speed')[0], re.MULTILINE)}
+    assert ratios[0] == 1 and ratios[4] >= 2 and ratios[6] >= 2
