@@ -166,8 +166,10 @@ def main(argv=None):
         REPEATS='rounds of the measurement')
     parser.add_argument('--epoch', action='store_true', help='train each for an epoch, and show its accuracy')
     parser.add_argument('--full', action='store_true', help='train each for as long as printed: hours')
-    parser.add_argument('--runs', metavar='DIR', default='runs/', help='folder of the --full trainings (default: %(default)s)')
-    parser.add_argument('--sample', action='store_true', help='train for --epoch and --full on the embedded sample')
+    parser.add_argument('--runs', metavar='DIR', default='runs/',
+                        help='folder of the --full trainings (default: %(default)s)')
+    parser.add_argument('--sample', action='store_true',
+                        help='train for --epoch and --full on the embedded sample')
     args = parser.parse(argv)
     seed_flags = [] if args.seed is None else ['--seed', str(args.seed)]
     data_flags = ['--sample'] if args.sample else []

@@ -20,7 +20,7 @@ IMAGE_SIZE = 28         # width and height of the input
 
 
 def native_layer(input, scope_name):
-    """The layer in native TensorFlow: float32 [batch, height, width, DEPTH] of [batch, height, width, CHANNELS]."""
+    """The layer in native TensorFlow: of [batch, height, width, CHANNELS] it makes [..., DEPTH]."""
     with tf.variable_scope(scope_name):
         weights = tf.get_variable("weight", [FILTER_SIZE, FILTER_SIZE, CHANNELS, DEPTH],
                                   initializer=tf.truncated_normal_initializer(stddev=0.1))

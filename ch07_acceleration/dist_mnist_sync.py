@@ -16,9 +16,9 @@ On a real cluster, one command a task, or TF_CONFIG in place of the flags:
         --ps_hosts tf-ps0:2222,tf-ps1:2222 --worker_hosts tf-worker0:2222,tf-worker1:2222,tf-worker2:2222
 
 SyncReplicasOptimizer counts gradients, not workers. Its default of as many tokens as replicas at the start
-lets one worker alone make all steps; with none, as here, each step needs a gradient of every worker. A chief that is started again gives the others a token each, or those that wait for one that
-the old chief did not give any more would wait for ever; surplus tokens vanish with the first gradients that
-come too late.
+lets one worker alone make all steps; with none, as here, each step needs a gradient of every worker. A chief
+that is started again gives the others a token each, or those that wait for one that the old chief did not
+give any more would wait for ever; surplus tokens vanish with the first gradients that come too late.
 
 Worker 0 is the chief: it makes the steps, saves checkpoints, and evaluates at the end. Takes half a minute
 on two cores. Expect a test accuracy of 0.97 or more.

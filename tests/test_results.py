@@ -81,6 +81,17 @@ def test_readme_has_the_figures_of_the_logs():
             (5, '%.2f', [report.perplexities(seed)[2] for seed in seeds])):
         row = next(line for line in text.splitlines() if line.startswith('| article %d, ' % article))
         assert row.endswith('| %s |' % (form % report.mean(figures)))
+    tflearn, keras = report.interfaces()
+    losses = report.towers()[0]
+    for start, ours in (
+            ('article 6, tf.contrib.learn', '%.4f' % float(report.last('contrib_learn_cnn-seed1', 'Accuracy: (.*)'))),
+            ('article 6, TFLearn', '%.4f' % tflearn[1]),
+            ('article 6, Keras', '%.4f, %.4f' % (keras[1], keras[2])),
+            ('article 7, four towers', ', '.join('%.*f to %.*f' % (
+                digits, min(run[step] for run in losses), digits, max(run[step] for run in losses))
+                for step, digits in ((10, 1), (990, 2))))):
+        row = next(line for line in text.splitlines() if line.startswith('| ' + start))
+        assert row.endswith('| %s |' % ours)
     for pattern in (report.VALIDATION_LINE, report.TEST_LINE):
         line = re.search(pattern, report.read('mnist_eval_once-seed1')[0]).group(0)
         assert line in text, 'the end of make mnist is that of seed 1'
