@@ -53,6 +53,8 @@ export TF_TUTORIAL_RUNS="$PWD/runs/tfdata"
 record multi_gpu_mnist_tfdata-seed1 python ch07_acceleration/multi_gpu_mnist_tfdata.py --seed 1
 record input_speed python ch07_acceleration/input_speed.py
 record dist_speed python ch07_acceleration/dist_speed.py
+# launch.py gives each of its runs a new folder in TMPDIR.
+export TMPDIR="$TF_TUTORIAL_RUNS"
 for program in async sync in_graph; do
     record launch-$program python ch07_acceleration/launch.py dist_mnist_$program.py --repeat 10
 done
