@@ -322,11 +322,13 @@ def article7():
         'Examples per second on this machine: way, median, lowest, and the ratio to way 0, the printed input, median '
         'over the rounds.',
         '```\n%s\n```' % '\n'.join(speed),
+        '![examples per second](results/ch07_input_speed.png)',
         source('input_speed')]
     if last('dist_speed', '.*'):
         parts += ['### What distribution costs on one machine',
                   '```\n%s\n```' % '\n'.join(line for line in read('dist_speed')[0].splitlines()
                                              if not line.startswith(('#', 'Saved'))),
+                  '![examples per second](results/ch07_dist_speed.png)',
                   source('dist_speed')]
     runs = sorted(path[:-len('.log')] for path in os.listdir(os.path.join(FOLDER, 'logs'))
                   if re.match(r'launch-.*\.log$', path))

@@ -53,6 +53,9 @@ export TF_TUTORIAL_RUNS="$PWD/runs/tfdata"
 record multi_gpu_mnist_tfdata-seed1 python ch07_acceleration/multi_gpu_mnist_tfdata.py --seed 1
 record input_speed python ch07_acceleration/input_speed.py
 record dist_speed python ch07_acceleration/dist_speed.py
+for picture in input_speed dist_speed; do
+    cp "$TF_TUTORIAL_RUNS/ch07_acceleration/$picture.png" results/ch07_$picture.png || true
+done
 # launch.py gives each of its runs a new folder in TMPDIR.
 export TMPDIR="$TF_TUTORIAL_RUNS"
 for program in async sync in_graph; do
