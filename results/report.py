@@ -247,23 +247,28 @@ def article6():
                 program, epoch, printed.get(epoch, ''), ours[epoch]))
     lines.append('| `slim_cnn.py` | test, 20,000 steps | | %.4f |' % float(
         last('slim_cnn-seed1', r'Accuracy: ([\d.]+)')))
-    table_lines = re.findall(r'^\|.*\|$|^ms a step.*', read('compare_interfaces')[0], re.MULTILINE)
-    return '\n\n'.join([
+    parts = [
         '## Article 6, TensorFlow 高层封装: four interfaces',
         'What the article calls validation is the test data.',
         '\n'.join(lines),
         'Bands: ± %g for tf.contrib.learn, ± %g after the first epochs.' % (
             BANDS['learn_accuracy'], BANDS['epoch_accuracy']),
-        source('contrib_learn_cnn', 'tflearn_cnn', 'keras_cnn', 'slim_cnn'),
-        '### Side by side',
-        'The programs of chapters 4 and 6. An epoch is 550 steps of 100 pictures, or what the library makes of it. '
-        'Native at the printed length is the training of article 4 above, the one with weight decay and moving '
-        'averages.',
-        '\n'.join(table_lines[:-1]), table_lines[-1],
-        source('compare_interfaces'),
-        'What the 11 pretrained networks of the article that TensorFlow ships cost to use is in '
-        '[pretrained_networks.log](results/logs/pretrained_networks.log).',
-        source('pretrained_networks')])
+        source('contrib_learn_cnn', 'tflearn_cnn', 'keras_cnn', 'slim_cnn')]
+    if last('compare_interfaces', '.*'):
+        table_lines = re.findall(r'^\|.*\|$|^ms a step.*', read('compare_interfaces')[0], re.MULTILINE)
+        parts += [
+            '### Side by side',
+            'The programs of chapters 4 and 6. An epoch is 550 steps of 100 pictures, or what the library makes of '
+            'it. Native at the printed length is the training of article 4 above, with weight decay and moving '
+            'averages.',
+            '\n'.join(table_lines[:-1]), table_lines[-1],
+            source('compare_interfaces')]
+    if last('pretrained_networks', '.*'):
+        parts += [
+            'What the 11 pretrained networks of the article that TensorFlow ships cost to use is in '
+            '[pretrained_networks.log](results/logs/pretrained_networks.log).',
+            source('pretrained_networks')]
+    return '\n\n'.join(parts)
 
 
 def ten_runs(name):
