@@ -254,7 +254,7 @@ def article6():
         'Bands: ± %g for tf.contrib.learn, ± %g after the first epochs.' % (
             BANDS['learn_accuracy'], BANDS['epoch_accuracy']),
         source('contrib_learn_cnn', 'tflearn_cnn', 'keras_cnn', 'slim_cnn')]
-    if last('compare_interfaces', '.*'):
+    if last('compare_interfaces', '.+'):
         table_lines = re.findall(r'^\|.*\|$|^ms a step.*', read('compare_interfaces')[0], re.MULTILINE)
         parts += [
             '### Side by side',
@@ -263,7 +263,7 @@ def article6():
             'averages.',
             '\n'.join(table_lines[:-1]), table_lines[-1],
             source('compare_interfaces')]
-    if last('pretrained_networks', '.*'):
+    if last('pretrained_networks', '.+'):
         parts += [
             'What the 11 pretrained networks of the article that TensorFlow ships cost to use is in '
             '[pretrained_networks.log](results/logs/pretrained_networks.log).',
@@ -329,7 +329,7 @@ def article7():
         '```\n%s\n```' % '\n'.join(speed),
         '![examples per second](results/ch07_input_speed.png)',
         source('input_speed')]
-    if last('dist_speed', '.*'):
+    if last('dist_speed', '.+'):
         parts += ['### What distribution costs on one machine',
                   '```\n%s\n```' % '\n'.join(line for line in read('dist_speed')[0].splitlines()
                                              if not line.startswith(('#', 'Saved'))),
