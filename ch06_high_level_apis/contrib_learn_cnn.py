@@ -9,7 +9,7 @@ Shows an Estimator around a function of one's own: the function describes the ne
 training step; the Estimator feeds it, saves it and restores it. The accuracy is scikit-learn's.
 Progress is the library's: every 100 steps, on stderr, a line with the loss. A training that was stopped
 goes on from its last checkpoint when started again. To train anew, delete the checkpoint folder.
-Takes about 35 minutes on two cores. Expect an accuracy of about 0.99 (article: 0.9901); see RESULTS.md.
+Takes about 25 minutes on two cores. Expect an accuracy of about 0.99 (article: 0.9901); see RESULTS.md.
 """
 import logging
 

@@ -11,7 +11,7 @@ call. Its network is not that of the other programs: without zero padding the se
 Progress is the library's: a bar on a terminal, a line an epoch in a log. The model is saved after each
 epoch, and a training that was stopped goes on with the next one. To train anew, delete the folder.
 Takes about 15 minutes on two cores, 45 seconds an epoch. Expect a validation accuracy near 0.90 after
-the first epoch and 0.94 after the second (article: 0.9046, 0.9433); see RESULTS.md.
+the first epoch and 0.94 or a little less after the second (article: 0.9046, 0.9433); see RESULTS.md.
 """
 import glob
 import os
