@@ -22,8 +22,9 @@ from tensorflow.examples.tutorials.mnist import input_data as mnist_data
 import checkpoint
 import cli
 
-cli.quiet()     # the import of tflearn calls deprecated functions
-import tflearn  # noqa: E402
+cli.quiet()     # the import of tflearn calls deprecated functions, and makes operations in a graph
+with tf.Graph().as_default():
+    import tflearn  # noqa: E402
 
 from tflearn.layers.core import input_data, dropout, fully_connected  # noqa: E402
 from tflearn.layers.conv import conv_2d, max_pool_2d  # noqa: E402

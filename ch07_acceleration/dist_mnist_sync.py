@@ -59,8 +59,11 @@ class RestartTokens(tf.compat.v1.train.SessionRunHook):
             session.run(self.tokens)
 
 
-def train(task, server, mnist, replicas):
-    """Train with the other workers until TRAINING_STEPS steps are done, each of `replicas` gradients."""
+def train(task, server, mnist, replicas, all_steps_done):
+    """Train with the other workers until TRAINING_STEPS steps are done, each of `replicas` gradients.
+
+    Then call `all_steps_done`: from here on another worker may well have ended.
+    """
     workers = len(task.cluster['worker'])
     is_chief = task.index == 0
     here = dist_cluster.name_of('worker', task.index)
@@ -110,6 +113,7 @@ def train(task, server, mnist, replicas):
             if (own - 1) % REPORT_STEPS == 0:
                 print('After %d training step(s), %d gradient(s) of worker %d, loss on training batch is '
                       '%g.' % (step, own, task.index, loss_value))
+        all_steps_done()
         duration = max(time.time() - start, 1e-9)
         print('Trained %d step(s), %d gradient(s) of worker %d, %.1f examples/sec by all.' % (
             step, own, task.index, (step - first_step) * BATCH_SIZE * replicas / duration))
@@ -144,8 +148,8 @@ def main(argv=None):
         dist_cluster.serve(task, server, clients=range(workers))
         return
 
-    end_watches = [dist_cluster.watch(task, 'ps'),
-                   dist_cluster.watch(task, 'worker', spare=workers - replicas)]
+    end_watch = dist_cluster.watch(task, 'ps')
+    end_watch_of_workers = dist_cluster.watch(task, 'worker', spare=workers - replicas)
     ps = [('ps', index) for index in range(len(task.cluster['ps']))]
     dist_cluster.check_cluster(task, server, ps)
     # Each worker draws batches of its own.
@@ -156,10 +160,9 @@ def main(argv=None):
             BATCH_SIZE, mnist.train.num_examples))
     with tf.Graph().as_default():
         tf.set_random_seed(args.seed)
-        train(task, server, mnist, replicas)
-    end_watches[1]()
+        train(task, server, mnist, replicas, end_watch_of_workers)
     dist_cluster.say_done(task, server, ps)
-    end_watches[0]()
+    end_watch()
     if task.index == 0:
         dist_cluster.evaluate(mnist, MODEL_SAVE_PATH)
 
