@@ -238,7 +238,7 @@ def test_strict_synchronous_steps_are_those_of_one_large_batch(start, tmp_path):
 @pytest.mark.real_data
 @pytest.mark.parametrize('program', PROGRAMS[:2])
 def test_accuracy_on_mnist(start, real_data, program):
-    launched = start(LAUNCH, program, '--workers', 2, '--data_dir', real_data, '--', '--training_steps', 400)
+    launched = start(LAUNCH, program, '--workers', 2, '--data_dir', real_data, '--', '--training_steps', 1000)
     assert_ended_well(launched, tasks_of(1, 2))
     assert accuracy(launched)[1] > 0.95
 
@@ -299,7 +299,7 @@ def test_synchronous_steps_count_gradients_not_workers(tokens):
 
 
 def test_a_restarted_chief_gives_each_other_worker_a_token():
-    """Else a worker whose token was lost with the old chief waits for ever, and the new chief for its gradient."""
+    """Else a worker whose token was lost with the old chief waits for ever, and the chief for its gradient."""
     sync = load(CHAPTER + 'dist_mnist_sync.py')
     for resumed in False, True:
         with tf.Graph().as_default(), tf.Session() as sess:
