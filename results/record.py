@@ -2,7 +2,7 @@
 
     python results/record.py mnist_fc-seed1 python ch02_mnist_basics/mnist_fc.py --seed 1
 
-The log, results/logs/NAME.log, takes its place when the command has ended with status 0; until then
+--logs DIR in front names another folder of logs than results/logs. The log, NAME.log, takes its place when the command has ended with status 0; until then
 it is NAME.log.part. RESULTS.md is made from these logs (results/report.py).
 """
 import datetime
@@ -40,11 +40,14 @@ def versions():
 
 
 def main():
-    if len(sys.argv) < 3:
-        sys.exit('usage: python results/record.py NAME COMMAND [ARGUMENT ...]')
-    name, command = sys.argv[1], sys.argv[2:]
-    os.makedirs(LOGS, exist_ok=True)
-    path = os.path.join(LOGS, name + '.log')
+    logs, argv = LOGS, sys.argv[1:]
+    if argv[:1] == ['--logs']:
+        logs, argv = argv[1], argv[2:]
+    if len(argv) < 2:
+        sys.exit('usage: python results/record.py [--logs DIR] NAME COMMAND [ARGUMENT ...]')
+    name, command = argv[0], argv[1:]
+    os.makedirs(logs, exist_ok=True)
+    path = os.path.join(logs, name + '.log')
     start = time.time()
     with open(path + '.part', 'w', buffering=1, encoding='utf-8') as log:
         log.write('# command: %s\n# date: %s\n# machine: %s\n# versions: %s\n' % (

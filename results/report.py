@@ -2,7 +2,7 @@
 
     python results/report.py
 
-Prints nothing but the file's name. No figure of RESULTS.md is typed in except the article's own; each of
+Prints nothing but the files' names. No figure of RESULTS.md is typed in except the article's own; each of
 ours is read from the log that its table names. A band says how far ours may be from the print, and why;
 tests/test_results.py checks the bands, and that RESULTS.md is what the logs give.
 """
@@ -15,6 +15,8 @@ import cli
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
 OUTPUT = os.path.join(cli.ROOT, 'RESULTS.md')
+# Folders of logs and pictures; a log is taken from the first that has it. reproduce.py puts its own before.
+FOLDERS = [FOLDER]
 SEEDS = (1, 2, 3)
 
 # What the articles print.
@@ -56,16 +58,33 @@ BANDS = {
 }
 
 
+def names():
+    """The names of all logs."""
+    return sorted({file[:-len('.log')] for folder in FOLDERS if os.path.isdir(os.path.join(folder, 'logs'))
+                   for file in os.listdir(os.path.join(folder, 'logs')) if file.endswith('.log')})
+
+
+def find(*path):
+    """The path of a log or picture in the first of FOLDERS that has it; by default in the last."""
+    places = [os.path.join(folder, *path) for folder in FOLDERS]
+    return next((place for place in places if os.path.exists(place)), places[-1])
+
+
+def link(*path):
+    """The same, as RESULTS.md names it."""
+    return os.path.relpath(find(*path), cli.ROOT if FOLDERS[0] == FOLDER else FOLDERS[0]).replace(os.sep, '/')
+
+
 def read(name):
     """Return a log's text and its header, a dict with command, date, machine, versions and seconds."""
-    with open(os.path.join(FOLDER, 'logs', name + '.log'), encoding='utf-8') as file:
+    with open(find('logs', name + '.log'), encoding='utf-8') as file:
         text = file.read()
     return text, dict(re.findall(r'^# (\w+): (.*)$', text, re.MULTILINE))
 
 
 def seeds_of(name):
     """The seeds of which there is a log called name-seedN."""
-    return [seed for seed in SEEDS if os.path.exists(os.path.join(FOLDER, 'logs', '%s-seed%d.log' % (name, seed)))]
+    return [seed for seed in SEEDS if '%s-seed%d' % (name, seed) in names()]
 
 
 def values(name, pattern):
@@ -101,15 +120,14 @@ def table(heading, printed, ours, form='%g'):
     return '\n'.join(lines)
 
 
-def source(*names):
+def source(*bases):
     """A paragraph that says which logs a table is from, and how they were made."""
     lines, machines = [], []
-    for name in sorted(path[:-len('.log')] for path in os.listdir(os.path.join(FOLDER, 'logs'))
-                       if path.endswith('.log')):
-        if re.sub(r'-(seed\d|resumed)', '', name) in names:
+    for name in names():
+        if re.sub(r'-(seed\d|resumed)', '', name) in bases:
             header = read(name)[1]
-            lines.append('- [%s.log](results/logs/%s.log), %s: `%s`' % (
-                name, name, header['date'], header['command']))
+            lines.append('- [%s.log](%s), %s: `%s`' % (
+                name, link('logs', name + '.log'), header['date'], header['command']))
             machines.append('%s; %s.' % (header['machine'], header['versions']))
     return '\n'.join(lines) + '\n\n' + '\n'.join(sorted(set(machines)))
 
@@ -152,7 +170,7 @@ def article3():
         'Validation accuracy of the moving averages, beside training. The untrained network of step 1 guesses: '
         'anything from 0.05 to 0.2 is as good as the printed figure.',
         table('step', EVAL_ACCURACY, of_seeds('mnist_eval', VALIDATION_LINE)),
-        '![loss and validation accuracy by step](results/ch03_curves.png)',
+        '![loss and validation accuracy by step](%s)' % link('ch03_curves.png'),
         'At the end, the article says ~98.4 %, without saying on which data. Ours:',
         table('validation, step', {30000: TRICKS_ACCURACY}, of_seeds('mnist_eval_once', VALIDATION_LINE)),
         table('test, step', {30000: TRICKS_ACCURACY}, tests),
@@ -187,7 +205,7 @@ def perplexities(seed):
 
 def last(name, pattern):
     """Return what a pattern's group matches last in a log, or None where there is no log of this name."""
-    if not os.path.exists(os.path.join(FOLDER, 'logs', name + '.log')):
+    if name not in names():
         return None
     return re.findall(pattern, read(name)[0])[-1]
 
@@ -223,7 +241,7 @@ def article5():
             '| `shared_layers.py --train`, the printed `[lstm_cell] * NUM_LAYERS` on 1.15: test perplexity | %s |' % (
                 last('shared_layers-seed1', r'Test Perplexity: ([\d.]+)'))]),
         'Sentences that begin with "the company", at temperature 0.7, are in '
-        '[ptb_generate-seed1.log](results/logs/ptb_generate-seed1.log).',
+        '[ptb_generate-seed1.log](%s).' % link('logs', 'ptb_generate-seed1.log'),
         source('ptb_train-killed', 'fast_eval', 'shared_layers', 'ptb_generate')])
 
 
@@ -266,7 +284,7 @@ def article6():
     if last('pretrained_networks', '.+'):
         parts += [
             'What the 11 pretrained networks of the article that TensorFlow ships cost to use is in '
-            '[pretrained_networks.log](results/logs/pretrained_networks.log).',
+            '[pretrained_networks.log](%s).' % link('logs', 'pretrained_networks.log'),
             source('pretrained_networks')]
     return '\n\n'.join(parts)
 
@@ -321,22 +339,21 @@ def article7():
         'towers; here they are CPU devices. First losses depend on the weights that a seed draws. Bands: at step 10 '
         'from 10 to 100, the mean of the last 50 printed losses below 5, test accuracy over 0.91.',
         '\n'.join(lines),
-        '![loss by step](results/ch07_towers.png)',
+        '![loss by step](%s)' % link('ch07_towers.png'),
         source('multi_gpu_mnist', 'multi_gpu_mnist_tfdata'),
         '### What makes it faster',
         'Examples per second on this machine: way, median, lowest, and the ratio to way 0, the printed input, median '
         'over the rounds.',
         '```\n%s\n```' % '\n'.join(speed),
-        '![examples per second](results/ch07_input_speed.png)',
+        '![examples per second](%s)' % link('ch07_input_speed.png'),
         source('input_speed')]
     if last('dist_speed', '.+'):
         parts += ['### What distribution costs on one machine',
                   '```\n%s\n```' % '\n'.join(line for line in read('dist_speed')[0].splitlines()
                                              if not line.startswith(('#', 'Saved'))),
-                  '![examples per second](results/ch07_dist_speed.png)',
+                  '![examples per second](%s)' % link('ch07_dist_speed.png'),
                   source('dist_speed')]
-    runs = sorted(path[:-len('.log')] for path in os.listdir(os.path.join(FOLDER, 'logs'))
-                  if re.match(r'launch-.*\.log$', path))
+    runs = [name for name in names() if name.startswith('launch-')]
     if runs:
         parts += ['### Ten runs of each distributed program',
                   '| | ended well | seconds from the last step to the last end, longest | lowest test accuracy |\n'
@@ -354,22 +371,24 @@ def render():
         'seeds 1, 2 and 3 (articles 4 and 6: seed 1 alone; article 7: 1 to 5). The article gives no seed, so that figures agree within a band, never exactly; '
         'what is exact (worked examples, counts, identifiers) is in the tables of the chapters and asserted '
         'by the tests.\n\n'
-        '`python results/report.py` writes this file from the logs in [results/logs](results/logs). '
-        '`python results/record.py NAME COMMAND` makes a log; its NAME is the file\'s, its COMMAND stands '
-        'in its first line and below; `results/reproduce.sh` makes all that are missing. mnist_eval logs come from an evaluation that ran beside the training '
-        'of the same seed, and mnist_eval_once and lenet-eval ones from evaluations after it: give each '
-        'seed a folder of its own with `TF_TUTORIAL_RUNS`, as all these trainings resume. '
-        'Several of them shared the machine, so the seconds in the logs are no measure of speed.')
+        '`python results/reproduce.py` runs all of this again, in about seven hours, and its `--quick` a part of it in '
+        'eight minutes; both write a RESULTS.md of what they got. `python results/report.py` writes this '
+        'file from the logs in [results/logs](results/logs), each of which says by which command, when, with what and '
+        'where it was made. mnist_eval ran beside the training of the same seed. Other programs, too, shared the '
+        'machine, so the seconds in the logs are no measure of speed.')
     return '\n\n'.join(part for part in (intro, article2(), article3(), article4(), article5(), article6(), article7()) if part) + '\n'
 
 
-def main():
-    with open(OUTPUT, 'w', encoding='utf-8') as file:
+def write(folder=FOLDER):
+    """Write RESULTS.md and the curves: the project's, or those of another folder of logs, into that one."""
+    FOLDERS[:] = [FOLDER] if folder == FOLDER else [folder, FOLDER]
+    curves(os.path.join(folder, 'ch03_curves.png'))
+    towers_curve(os.path.join(folder, 'ch07_towers.png'))
+    output = OUTPUT if folder == FOLDER else os.path.join(folder, 'RESULTS.md')
+    with open(output, 'w', encoding='utf-8') as file:
         file.write(render())
-    print('Saved %s' % OUTPUT)
-    curves(os.path.join(FOLDER, 'ch03_curves.png'))
-    towers_curve(os.path.join(FOLDER, 'ch07_towers.png'))
+    print('Saved %s' % output)
 
 
 if __name__ == '__main__':
-    main()
+    write()

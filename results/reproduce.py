@@ -1,0 +1,154 @@
+"""Run everything of RESULTS.md again, at the printed settings on the real data, and write RESULTS.md of it.
+
+    python results/reproduce.py --list      # what it runs, and how long each took us
+    python results/reproduce.py --quick     # one seed of the short ones, about eight minutes
+    python results/reproduce.py             # all, about seven hours on two cores
+
+New logs, pictures and RESULTS.md go to runs/reproduce; the committed ones stay. In that RESULTS.md, what was
+not run again is from the committed logs: each log is named with its date. Stop it and start it again as you
+like: a run that has its log is left out, and a training resumes from its last checkpoint. To run one anew,
+delete its log, and the checkpoints beside it.
+
+Maintainers: --folder results makes the committed logs that are missing, and the project's RESULTS.md.
+"""
+import argparse
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+
+import cli
+import report
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+# Seconds, where no committed log of an undisturbed run has them.
+SECONDS = {'lenet-train': 2600, 'ptb_train-killed': 730}
+QUICK = ('mnist_fc-seed1', 'mnist_eval-seed1', 'mnist_train-seed1', 'mnist_eval_once-seed1', 'multi_gpu_mnist-seed1',
+         'multi_gpu_mnist_tfdata-seed1', 'pretrained_networks')
+PICTURES = ('input_speed', 'dist_speed')
+
+# A training that is killed once in its second epoch, and started again.
+KILLED = ('python ch05_rnn_ptb/ptb_train.py --seed 1 & until grep -q "ckpt-2...[^0-9]" '
+          '$TF_TUTORIAL_RUNS/ch05_rnn_ptb/model/checkpoint 2>/dev/null; do sleep 0.2; done; kill -9 $!; '
+          'echo "# kill -9"; python ch05_rnn_ptb/ptb_train.py --seed 1')
+
+
+def plan():
+    """What is run, in order: pairs of a folder for checkpoints and {log's name: command} of what runs at once."""
+    steps = []
+
+    def add(folder, name, command):
+        steps.append((folder, {name: command.split() if isinstance(command, str) else command}))
+
+    for seed in 1, 2, 3:
+        # A folder for each seed, or the second training would resume the first one.
+        folder = 'seed%d' % seed
+        add(folder, 'mnist_fc-seed%d' % seed, 'python ch02_mnist_basics/mnist_fc.py --seed %d' % seed)
+        # The evaluation beside the training, so that it sees every checkpoint.
+        steps.append((folder, {
+            'mnist_eval-seed%d' % seed:
+                'python ch03_training_tricks/mnist_eval.py --eval_interval_secs 1 --until_step 30000'.split(),
+            'mnist_train-seed%d' % seed: ('python ch03_training_tricks/mnist_train.py --seed %d' % seed).split()}))
+        add(folder, 'mnist_eval_once-seed%d' % seed, 'python ch03_training_tricks/mnist_eval.py --once')
+        add(folder, 'ptb_word_lm-seed%d' % seed, 'python ch05_rnn_ptb/ptb_word_lm.py --seed %d' % seed)
+    add('seed1', 'lenet-train-seed1', 'python ch04_cnn/mnist_train.py --seed 1')
+    add('seed1', 'lenet-eval-seed1', 'python ch04_cnn/mnist_eval.py --once')
+    # What follows uses the model of this one.
+    add('seed1', 'ptb_train-killed', ['sh', '-c', KILLED])
+    add('seed1', 'ptb_generate-seed1', [
+        'python', 'ch05_rnn_ptb/ptb_generate.py', '--seed', '1', '--seed_words', 'the company', '--temperature', '0.7'])
+    add('seed1', 'fast_eval', 'python ch05_rnn_ptb/fast_eval.py')
+    add('seed1', 'shared_layers-seed1', 'python ch05_rnn_ptb/shared_layers.py --train --seed 1')
+    for interface in 'contrib_learn', 'tflearn', 'keras', 'slim':
+        add('seed1', '%s_cnn-seed1' % interface, 'python ch06_high_level_apis/%s_cnn.py --seed 1' % interface)
+    # Only evaluates what is trained by then; for its times the machine should do nothing else.
+    add('seed1', 'compare_interfaces', 'python ch06_high_level_apis/compare_interfaces.py --epoch --full --seed 1')
+    add('seed1', 'pretrained_networks', 'python ch06_high_level_apis/pretrained_networks.py')
+    for seed in report.TOWERS_SEEDS:
+        add('seed%d' % seed, 'multi_gpu_mnist-seed%d' % seed,
+            'python ch07_acceleration/multi_gpu_mnist.py --seed %d' % seed)
+    add('tfdata', 'multi_gpu_mnist_tfdata-seed1', 'python ch07_acceleration/multi_gpu_mnist_tfdata.py --seed 1')
+    for name in PICTURES:
+        add('speed', name, 'python ch07_acceleration/%s.py' % name)
+    for name, more in ('async', ''), ('sync', ''), ('in_graph', ''), ('sync-2of3', ' --workers 3 -- --replicas 2'):
+        add('launch', 'launch-' + name, 'python ch07_acceleration/launch.py dist_mnist_%s.py --repeat 10%s' % (
+            name.split('-')[0], more))
+    return steps
+
+
+def seconds(name):
+    """How long a run took, by the shortest of its seeds in the committed logs."""
+    base = re.sub(r'-seed\d$', '', name)
+    if base in SECONDS:
+        return SECONDS[base]
+    took = [float(header['seconds']) for header in
+            (report.read(other)[1] for other in report.names() if re.sub(r'-seed\d$', '', other) == base)
+            if 'seconds' in header]
+    return min(took) if took else 300
+
+
+def hours(amount):
+    return '%d h %02d min' % divmod(round(amount / 60), 60) if amount >= 3600 else '%d min' % round(amount / 60) \
+        if amount >= 60 else '%d s' % amount
+
+
+def run(step, folder):
+    """Run one step's commands at once, each through record.py. Raises cli.UserError if one fails."""
+    runs, commands = step
+    runs = os.path.join(folder if folder != HERE else os.path.join(cli.ROOT, 'runs', 'reproduce'), runs)
+    os.makedirs(runs, exist_ok=True)
+    # launch.py gives each of its runs a new folder in TMPDIR.
+    environment = dict(os.environ, TF_TUTORIAL_RUNS=runs, TMPDIR=runs)
+    processes = {name: subprocess.Popen(
+        [sys.executable, os.path.join(HERE, 'record.py'), '--logs', os.path.join(folder, 'logs'), name] + command,
+        cwd=cli.ROOT, env=environment) for name, command in commands.items()}
+    try:
+        # The training is the last; when it fails, the evaluation beside it would wait for ever.
+        for name, process in reversed(list(processes.items())):
+            if process.wait():
+                raise cli.UserError('%s failed: see its output above, then start this again' % name)
+    finally:
+        for process in processes.values():
+            if process.poll() is None:
+                process.terminate()
+                process.wait()
+    for name in set(commands) & set(PICTURES):
+        shutil.copyfile(os.path.join(runs, 'ch07_acceleration', name + '.png'),
+                        os.path.join(folder, 'ch07_%s.png' % name))
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--quick', action='store_true', help='one seed of the short ones')
+    parser.add_argument('--list', action='store_true', help='show what would be run, and run nothing')
+    parser.add_argument('--only', metavar='TEXT', default='', help='only runs whose name has this text')
+    parser.add_argument('--folder', metavar='DIR', default=os.path.join(cli.ROOT, 'runs', 'reproduce'),
+                        help='where logs, pictures and RESULTS.md go (default: runs/reproduce)')
+    args = parser.parse_args(argv)
+    folder = os.path.abspath(args.folder)
+
+    steps = []
+    for runs, commands in plan():
+        commands = {name: command for name, command in commands.items()
+                    if (not args.quick or name in QUICK) and args.only in name
+                    and not os.path.exists(os.path.join(folder, 'logs', name + '.log'))}
+        if commands:
+            steps.append((runs, commands))
+    estimates = [max(seconds(name) for name in commands) for _, commands in steps]
+    for i, (step, estimate) in enumerate(zip(steps, estimates)):
+        print('[%d of %d] %s, about %s; %s to go' % (
+            i + 1, len(steps), ' and '.join(step[1]), hours(estimate), hours(sum(estimates[i:]))))
+        if args.list:
+            continue
+        start = time.time()
+        run(step, folder)
+        print('[%d of %d] took %s' % (i + 1, len(steps), hours(time.time() - start)))
+    if args.list:
+        return
+    report.write(folder)
+
+
+if __name__ == '__main__':
+    cli.run(main)
