@@ -7,8 +7,9 @@ Article 5 循环神经网络简介, section 长短时记忆网络 (LSTM) 结构,
 Shows the printed loop on a task that fills its gaps: to predict the next value of a sine wave. Prints
 the variables, which are four however long the sequence; the loss as training goes on; and that the same
 numbers follow by hand from the gates' formulas. In these no gate sees the old state c: TensorFlow's
-BasicLSTMCell has no such 'peephole', although the text says that the gates do. Takes five seconds.
-Expect a loss that falls below a tenth of the first.
+BasicLSTMCell has no such 'peephole', although the text says that the gates do. At the end, what becomes of
+a state when the gates are all the way open or shut, at 1 or 0. Takes five seconds.
+Expect a loss that falls below a tenth of the first, and states of 0.5, 0.25, 0.75 and 0.
 """
 import numpy as np
 import tensorflow as tf
@@ -74,6 +75,23 @@ def forward_by_hand(inputs, kernel, bias):
     return h
 
 
+def show_gates():
+    """Print what a cell makes of an old state of 0.5 and a new value of 0.25, by gates of 1 and 0."""
+    with tf.Graph().as_default(), tf.Session() as sess:
+        cell = tf.nn.rnn_cell.BasicLSTMCell(1)
+        state = tf.nn.rnn_cell.LSTMStateTuple(c=tf.constant([[0.5]]), h=tf.zeros([1, 1]))
+        h, (c, _) = cell(tf.zeros([1, 1]), state)
+        kernel, bias = cell.trainable_variables
+        kernel.load(np.zeros([2, 4]), sess)
+        for forget_gate, input_gate, output_gate in (1, 0, 1), (0, 1, 1), (1, 1, 0), (0, 0, 1):
+            # The sigmoid of 100 is 1, that of -100 is 0; tanh makes the new value of its bias.
+            input_bias, forget_bias, output_bias = (
+                200 * gate - 100 for gate in (input_gate, forget_gate, output_gate))
+            bias.load([input_bias, np.arctanh(0.25), forget_bias, output_bias], sess)
+            print('Gates: forget %d, input %d, output %d: c = %.4f, h = %.4f' % (
+                (forget_gate, input_gate, output_gate) + tuple(value[0, 0] for value in sess.run([c, h]))))
+
+
 def main(argv=None):
     parser = cli.Parser(__doc__)
     parser.add_constants(
@@ -112,6 +130,7 @@ def main(argv=None):
         print('After %d steps, loss is %.4f' % (TRAINING_STEPS, loss_value))
         by_hand = forward_by_hand(waves.astype(np.float64), kernel, bias)
         print('By hand, the last output differs by at most %.0e' % np.abs(by_hand - output).max())
+    show_gates()
 
 
 if __name__ == '__main__':
