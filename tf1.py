@@ -1,0 +1,289 @@
+"""Run a program of the articles, as it is, on TensorFlow 2.x.
+
+    python tf1.py ch03_training_tricks/mnist_train.py --training_steps 2000
+    python tf1.py -m pytest tests/test_ch03.py
+
+The programs are for TensorFlow 1.15 on Python 3.7, and that stays the reference. Where that Python or its
+packages are not to be had, this launcher runs the same files on TensorFlow 2.15 or newer; the packages are
+pinned in tf2/requirements.lock. On TensorFlow 1.15 it changes nothing, and only runs the program.
+
+What a program imports, and what it gets here:
+
+    tensorflow              tensorflow.compat.v1, with graphs, sessions and variables as in 1.x
+    tf.contrib.layers, slim, framework      tf-slim, which is what became of them
+    tf.contrib.legacy_seq2seq               sequence_loss_by_example, below
+    tf.contrib.learn        Estimator, RunConfig and ModeKeys, below: fit and predict on arrays
+    tensorflow.examples.tutorials.mnist     input_data, below: the same batches for the same seed
+    tf.nn.rnn_cell, tf.layers, keras        tf-keras, which is Keras 2
+    tflearn                 TFLearn 0.5, with the names that TensorFlow and Pillow have moved since
+    numpy                   NumPy 2, printing numbers as NumPy 1 does
+
+All else in tf.contrib is missing. Numbers drawn with an operation's own seed= are those of 1.15;
+tf.set_random_seed, and so --seed, repeats a run on either version, but draws other numbers on each.
+Checkpoints of either version can be read by the other.
+
+Processes that a program starts get the same: the launcher puts the folder tf2 on their PYTHONPATH, and
+Python runs sitecustomize.py there.
+"""
+import collections
+import contextlib
+import gzip
+import importlib
+import importlib.util
+import os
+import runpy
+import sys
+import types
+
+ROOT = os.path.dirname(os.path.abspath(__file__))
+OLDEST = (2, 15)
+
+# What a program needs that TensorFlow 2.x has not. Without an entry a program runs as it is.
+LIMITS = {
+}
+
+
+# The imports
+
+class Finder:
+    """Finds the modules that are mapped, at their first import, and leaves all others to Python."""
+
+    def __init__(self, makers):
+        self.makers = dict(makers)          # from a module's name to the function that makes it
+
+    def find_spec(self, name, path=None, target=None):
+        # Out of the way from now on, as a maker imports what really has that name.
+        if name in self.makers:
+            self.make = self.makers.pop(name)
+            return importlib.util.spec_from_loader(name, self)
+
+    def create_module(self, spec):
+        spec.loader_state = self.make
+
+    def exec_module(self, module):
+        name, make = module.__spec__.name, module.__spec__.loader_state
+        del sys.modules[name]
+        sys.modules[name] = make()
+
+
+def module(name, **names):
+    """Make a module of these names and put it where `import` looks first."""
+    made = types.ModuleType(name)
+    vars(made).update(names)
+    sys.modules[name] = made
+    return made
+
+
+def move(place, **names):
+    """Give a module the names that it has had, as far as it lost them."""
+    for name, value in names.items():
+        if not hasattr(place, name):
+            setattr(place, name, value)
+
+
+@contextlib.contextmanager
+def silence():
+    """Drop what C++ code says on stderr while TensorFlow is loaded, before its log level counts."""
+    import cli
+    if cli.verbose() or not sys.stderr:
+        yield
+        return
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
+
+
+def make_tensorflow():
+    import cli
+    if not cli.verbose():
+        os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+    # Before the import: Keras 3 has no cells for tf.nn, and no tf.layers.
+    os.environ['TF_USE_LEGACY_KERAS'] = '1'
+    with silence():
+        import tensorflow
+        v1 = tensorflow.compat.v1
+        v1.disable_v2_behavior()
+    import numpy
+    if numpy.lib.NumpyVersion(numpy.__version__) >= '2.0.0':
+        numpy.set_printoptions(legacy='1.25')           # 0.5, not np.float32(0.5)
+
+    from tensorflow.python.framework import indexed_slices, ops, tensor
+    from tensorflow.python.util import nest
+    move(ops, Tensor=tensor.Tensor, IndexedSlices=indexed_slices.IndexedSlices)
+    move(nest, is_sequence=nest.is_nested)
+
+    made = module('tensorflow', __doc__=v1.__doc__, __file__=tensorflow.__file__, __path__=tensorflow.__path__,
+                  __spec__=tensorflow.__spec__, compat=tensorflow.compat)
+
+    def more(name):
+        return importlib.import_module('tensorflow.contrib') if name == 'contrib' else getattr(v1, name)
+    made.__getattr__, made.__dir__ = more, lambda: dir(v1) + ['contrib']
+
+    input_data = module('tensorflow.examples.tutorials.mnist.input_data', read_data_sets=read_data_sets)
+    mnist = module('tensorflow.examples.tutorials.mnist', input_data=input_data)
+    tutorials = module('tensorflow.examples.tutorials', mnist=mnist)
+    made.examples = module('tensorflow.examples', tutorials=tutorials)
+    return made
+
+
+def make_contrib():
+    import tf_slim
+    return module(
+        'tensorflow.contrib', __path__=[],
+        layers=sys.modules.setdefault('tensorflow.contrib.layers', tf_slim),
+        slim=sys.modules.setdefault('tensorflow.contrib.slim', tf_slim),
+        framework=sys.modules.setdefault('tensorflow.contrib.framework', tf_slim),
+        legacy_seq2seq=module('tensorflow.contrib.legacy_seq2seq',
+                              sequence_loss_by_example=sequence_loss_by_example))
+
+
+MAKERS = {'tensorflow': make_tensorflow, 'tensorflow.contrib': make_contrib}
+
+
+# tensorflow.examples.tutorials.mnist.input_data
+
+def read_idx(path):
+    """Read a file of the MNIST format: uint8 [examples, ...]."""
+    import numpy as np
+    with gzip.open(path) as file:
+        content = file.read()
+    dimensions = content[3]
+    shape = np.frombuffer(content, '>i4', dimensions, offset=4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * dimensions).reshape(shape)
+
+
+class DataSet:
+    """Pictures and labels in batches, drawn as 1.15 draws them: by NumPy's global random numbers."""
+
+    def __init__(self, images, labels):
+        self.images, self.labels = images, labels
+        self.num_examples, self.epochs_completed, self.index = len(images), 0, 0
+
+    def shuffle(self):
+        import numpy as np
+        order = np.arange(self.num_examples)
+        np.random.shuffle(order)
+        self.images, self.labels = self.images[order], self.labels[order]
+
+    def next_batch(self, batch_size):
+        import numpy as np
+        start = self.index
+        if start == 0 and self.epochs_completed == 0:
+            self.shuffle()
+        if start + batch_size <= self.num_examples:
+            self.index = start + batch_size
+            return self.images[start:self.index], self.labels[start:self.index]
+        # The rest of this epoch, and the beginning of the next.
+        rest = self.images[start:], self.labels[start:]
+        self.epochs_completed += 1
+        self.shuffle()
+        self.index = start + batch_size - self.num_examples
+        return (np.concatenate([rest[0], self.images[:self.index]]),
+                np.concatenate([rest[1], self.labels[:self.index]]))
+
+
+Datasets = collections.namedtuple('Datasets', 'train validation test')
+
+
+def read_data_sets(train_dir, one_hot=False, dtype='float32', reshape=True, validation_size=5000, seed=None):
+    """Read the four files of MNIST in `train_dir`. Unlike 1.15's, downloads nothing: the scripts have done so."""
+    import numpy as np
+    import tensorflow as tf
+
+    def read(part):
+        paths = [os.path.join(train_dir, '%s-%s-ubyte.gz' % (part, kind)) for kind in ('images-idx3', 'labels-idx1')]
+        for path in paths:
+            print('Extracting', path)
+        images, labels = map(read_idx, paths)
+        return images[..., np.newaxis], np.eye(10)[labels] if one_hot else labels
+
+    def data_set(images, labels):
+        np.random.seed(87654321 if seed is None else seed)
+        if reshape:
+            images = images.reshape(len(images), -1)
+        if tf.as_dtype(dtype) == tf.float32:
+            images = np.multiply(images.astype(np.float32), 1.0 / 255.0)
+        return DataSet(images, labels)
+
+    images, labels = read('train')
+    test = read('t10k')
+    if not 0 <= validation_size <= len(images):
+        raise ValueError('Validation size should be between 0 and %d. Received: %d.' % (
+            len(images), validation_size))
+    return Datasets(data_set(images[validation_size:], labels[validation_size:]),
+                    data_set(images[:validation_size], labels[:validation_size]), data_set(*test))
+
+
+# tf.contrib.legacy_seq2seq
+
+def sequence_loss_by_example(logits, targets, weights):
+    """The weighted cross entropy of a batch of sequences, mean over the time: float32 [batch].
+
+    Args:
+        logits, targets, weights: lists over the time of [batch, classes], int [batch] and float [batch].
+    """
+    import tensorflow as tf
+    losses = [weight * tf.nn.sparse_softmax_cross_entropy_with_logits(labels=target, logits=logit)
+              for logit, target, weight in zip(logits, targets, weights)]
+    return tf.add_n(losses) / (tf.add_n(weights) + 1e-12)
+
+
+# The launcher
+
+def install():
+    """Map the imports in this process, and in those that it starts. On Python 3.7 and older, do nothing."""
+    if sys.version_info < (3, 8) or any(isinstance(finder, Finder) for finder in sys.meta_path):
+        return
+    if ROOT not in sys.path:
+        sys.path.append(ROOT)
+    sys.meta_path.insert(0, Finder(MAKERS))
+    here, path = os.path.join(ROOT, 'tf2'), os.environ.get('PYTHONPATH')
+    if here not in (path or '').split(os.pathsep):
+        os.environ['PYTHONPATH'] = os.pathsep.join([here] + ([path] if path else []))
+
+
+def fault():
+    """Say in one line why this Python cannot run the programs, or return None."""
+    if sys.version_info < (3, 8):
+        return None
+    import importlib.metadata
+    remedy = '`make venv-tf2`, then `.venv-tf2/bin/python tf1.py ...`'
+    try:
+        version = importlib.metadata.version('tensorflow')
+    except importlib.metadata.PackageNotFoundError:
+        return 'no TensorFlow in %s: %s' % (sys.executable, remedy)
+    if tuple(int(number) for number in version.split('.')[:2]) < OLDEST:
+        return 'TensorFlow %s is older than %d.%d: %s' % ((version,) + OLDEST + (remedy,))
+    return None
+
+
+def main():
+    argv = sys.argv[1:]
+    is_module = argv[:1] == ['-m']
+    if argv in ([], ['-h'], ['--help']) or is_module and len(argv) < 2:
+        print(__doc__ if argv and not is_module else 'tf1.py: error: no program (see --help)',
+              file=sys.stdout if argv and not is_module else sys.stderr)
+        return 0 if argv and not is_module else 2
+    wrong = fault()
+    if wrong:
+        print('tf1.py: error: ' + wrong, file=sys.stderr)
+        return 1
+    # As `python` itself would have it.
+    sys.path[0] = os.getcwd() if is_module else os.path.dirname(os.path.abspath(argv[0]))
+    install()
+    if is_module:
+        sys.argv = argv[1:]
+        runpy.run_module(argv[1], run_name='__main__', alter_sys=True)
+    else:
+        sys.argv = argv
+        runpy.run_path(argv[0], run_name='__main__')
+
+
+if __name__ == '__main__':
+    sys.exit(main())
