@@ -7,6 +7,7 @@ help:
 	@echo 'make test    set up and run the tests'
 	@echo 'make venv    set up: TensorFlow 1.15 and all else, in .venv, as requirements.lock pins it'
 	@echo 'make clean   delete .venv and caches; data, checkpoints and pictures stay'
+	@echo 'make notebooks   for maintainers: run the notebooks on the real data, and store what they show'
 	@echo 'make lock    for maintainers: bring requirements.lock up to setup.py, keeping the pins that fit'
 
 # Not known to be whole: a .venv without its stamp (an interrupted set-up), one that was moved together
@@ -35,6 +36,10 @@ venv:
 
 test: venv
 	@$(PY) -m pytest -ra -n 2 tests
+
+# With ch02 or so in NOTEBOOKS, only these.
+notebooks: venv
+	@$(PY) results/notebooks.py $(NOTEBOOKS)
 
 # Status 3 of `data fetch`: the files are not there, and no mirror can be reached.
 mnist: venv
@@ -70,4 +75,4 @@ clean:
 	rm -rf .venv build .pytest_cache *.egg-info
 	find . \( -name .git -o -name runs \) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
-.PHONY: help venv test mnist lock clean
+.PHONY: help venv test notebooks mnist lock clean

@@ -1,0 +1,103 @@
+"""Run the chapters' notebooks from beginning to end on the real data, and store what they show.
+
+    python results/notebooks.py                 # all of them, ten minutes; the same as `make notebooks`
+    python results/notebooks.py ch02 ch05       # only these
+
+The notebook is the source: edit it in Jupyter, save it, and run this, which takes another kernel, so that what
+is stored is of one run, in order. A notebook is replaced when its last cell has ended without an error.
+"""
+import glob
+import os
+import re
+import sys
+import tempfile
+
+import nbformat
+from jupyter_client import AsyncKernelManager
+from jupyter_client.kernelspec import KernelSpecManager
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+NOTEBOOKS = sorted(glob.glob(os.path.join(ROOT, 'ch0*', '*.ipynb')))
+CELL_SECS = 300         # longest time for a cell
+
+
+def execute(path, times=1, **environment):
+    """Run a notebook's cells in order, as Jupyter does: in the notebook's folder, in a new kernel.
+
+    Args:
+        path: the notebook. It is read only.
+        times: how often to run all cells, one time after the other in the same kernel.
+        environment: variables of the environment to add for the kernel.
+    Returns:
+        The notebook with the outputs of the last time.
+    Raises:
+        nbclient.exceptions.CellExecutionError: a cell ended with an error.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    # Without folders of kernels there is only that of the running Python.
+    manager = AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
+    client = NotebookClient(notebook, km=manager, timeout=CELL_SECS, record_timing=False,
+                            resources={'metadata': {'path': os.path.dirname(path)}})
+    env = dict(os.environ, **environment)
+    # With it ipykernel does not pass on what TensorFlow's C++ prints.
+    env.pop('PYTEST_CURRENT_TEST', None)
+    # cleanup_kc: else the kernel outlives this, as the manager is ours.
+    with client.setup_kernel(env=env, cleanup_kc=True):
+        for _ in range(times):
+            for index, cell in enumerate(notebook.cells):
+                client.execute_cell(cell, index)
+    return notebook
+
+
+def clean(notebook, folder):
+    """Take out of the outputs what is of this machine: its folders, and the lines that name nothing else.
+
+    Args:
+        notebook: it is changed.
+        folder: where the kernel made its temporary folders.
+    """
+    for cell in notebook.cells:
+        if cell.cell_type != 'code':
+            continue
+        outputs = []
+        for output in cell.outputs:
+            texts = output if output.output_type == 'stream' else output.get('data', {})
+            for key in set(texts) & {'text', 'text/plain', 'text/markdown'}:
+                text = re.sub(r'(?m)^Extracting .*\n', '', texts[key])
+                text = re.sub(re.escape(folder) + r'/tmp\w+', 'runs', text)
+                texts[key] = text.replace(ROOT + os.sep, '')
+            if texts.get('text') == '':
+                continue
+            # Pieces of one stream, which arrive as time will have it.
+            if outputs and output.output_type == outputs[-1].output_type == 'stream' and \
+                    output.name == outputs[-1].name:
+                outputs[-1].text += output.text
+            else:
+                outputs.append(output)
+        cell.outputs = outputs
+
+
+def main():
+    if os.environ.get('TF_TUTORIAL_DATA') == 'sample':
+        sys.exit('notebooks.py: error: TF_TUTORIAL_DATA=sample, and what is stored is to be of the real data')
+    known = {os.path.basename(path)[:-len('.ipynb')]: path for path in NOTEBOOKS}
+    for name in sys.argv[1:] or sorted(known):
+        if name not in known:
+            sys.exit('notebooks.py: error: no notebook %s; there are %s' % (name, ', '.join(sorted(known))))
+        path = known[name]
+        with tempfile.TemporaryDirectory() as folder:
+            try:
+                notebook = execute(path, TMPDIR=folder)
+            except CellExecutionError as error:
+                sys.exit('notebooks.py: error: %s is left as it was: %s' % (os.path.relpath(path, ROOT), error))
+        clean(notebook, folder)
+        nbformat.write(notebook, path + '.part')
+        os.replace(path + '.part', path)
+        print('%s: %d cells, %d KB' % (os.path.relpath(path, ROOT), len(notebook.cells),
+                                       os.path.getsize(path) // 1024), flush=True)
+
+
+if __name__ == '__main__':
+    main()

@@ -1,0 +1,151 @@
+"""The notebooks: each runs, twice in one kernel, and what is stored in it is of one run on the real data."""
+import glob
+import inspect
+import os
+import re
+import sys
+
+import nbformat
+import pytest
+from nbclient.exceptions import CellExecutionError
+
+from conftest import ROOT
+
+sys.path.insert(0, os.path.join(ROOT, 'results'))
+import notebooks  # noqa: E402
+
+CHAPTERS = sorted(os.path.basename(path) for path in glob.glob(os.path.join(ROOT, 'ch0*')))
+NOTEBOOKS = [os.path.relpath(path, ROOT) for path in notebooks.NOTEBOOKS]
+
+# What only the real data give.
+STORED = {'ch02': 'training 55000 + validation 5000 = 60000 pictures'}
+
+
+def read(path):
+    return nbformat.read(os.path.join(ROOT, path), as_version=4)
+
+
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == 'code']
+
+
+def text_of(notebook):
+    return '\n'.join(cell.source for cell in notebook.cells if cell.cell_type == 'markdown')
+
+
+def shown_code(notebook):
+    return [output.data['text/markdown'] for cell in code_cells(notebook) for output in cell.outputs
+            if 'text/markdown' in output.get('data', {})]
+
+
+def printed(notebook):
+    return ''.join(output.text for cell in code_cells(notebook) for output in cell.outputs
+                   if output.output_type == 'stream')
+
+
+def run(path, tmp_path, times=1):
+    """Run a notebook on the sample, with nothing of the user's own Jupyter."""
+    return notebooks.execute(os.path.join(ROOT, path), times, TMPDIR=str(tmp_path), IPYTHONDIR=str(tmp_path / 'i'))
+
+
+def test_each_chapter_has_one_notebook():
+    assert NOTEBOOKS == [os.path.join(folder, folder[:4] + '.ipynb') for folder in CHAPTERS]
+
+
+@pytest.mark.timeout(200)
+@pytest.mark.parametrize('path', NOTEBOOKS)
+def test_runs_on_the_sample_twice_in_one_kernel(path, tmp_path):
+    again = run(path, tmp_path, times=2)
+    assert [cell.execution_count for cell in code_cells(again)] == [
+        len(code_cells(again)) + i + 1 for i in range(len(code_cells(again)))]
+    # The code that is shown is that of the scripts as they are now.
+    assert shown_code(again) == shown_code(read(path)), 'run `make notebooks`'
+    assert not os.path.exists(os.path.join(ROOT, path + '.part'))
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS)
+def test_stored_outputs_are_of_one_run_on_the_real_data(path):
+    notebook = read(path)
+    cells = code_cells(notebook)
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1)), 'run `make notebooks`'
+    # The first cell only prepares.
+    assert cells[0].outputs == [] and all(cell.outputs for cell in cells[1:])
+    assert not [cell.source for cell in cells for output in cell.outputs if output.output_type == 'error']
+    assert 'embedded sample' not in printed(notebook)
+    assert STORED.get(path[:4], '') in printed(notebook)
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS)
+def test_nothing_of_a_machine_is_stored(path):
+    with open(os.path.join(ROOT, path), encoding='utf-8') as file:
+        text = file.read()
+    assert not re.findall(r'(?<![\w.])/(?:work|tmp|home|root|Users|var)\b.*', text)
+    assert len(text) < 600e3
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS)
+def test_sections_are_those_of_the_chapter(path):
+    with open(os.path.join(ROOT, os.path.dirname(path), 'README.md'), encoding='utf-8') as file:
+        readme = file.read()
+    assert '(%s)' % os.path.basename(path) in readme, 'the README names the notebook'
+    rows = re.findall(r'(?m)^\| ([^|,]+?)(?:,[^|]*)? \| (?:\[|—)', readme.split('Not in the article')[0])
+    sections = [row for row in dict.fromkeys(rows) if row not in ('(none)', 'all')]
+    text = text_of(read(path))
+    title = readme.split('\n')[0]
+    assert text.startswith(title + '\n')
+    assert re.findall(r'(?m)^## (.*)$', text) == sections
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS)
+def test_links_and_numbers_of_errata_lead_somewhere(path):
+    text = text_of(read(path))
+    folder = os.path.join(ROOT, os.path.dirname(path))
+    for link in re.findall(r'\]\((?!http)([^)#]+)', text):
+        assert os.path.exists(os.path.join(folder, link)), link
+    with open(os.path.join(ROOT, 'ERRATA.md'), encoding='utf-8') as file:
+        errata = set(re.findall(r'(?m)^\| (\d\.\d+) \|', file.read()))
+    for numbers in re.findall(r'\((\d\.\d{1,2}(?:(?:, | to | and )\d\.\d{1,2})*)\)', text):
+        assert set(re.findall(r'[\d.]+', numbers)) <= errata, numbers
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS)
+def test_no_code_is_typed_twice(path):
+    first, *others = [cell.source for cell in code_cells(read(path))]
+    template = [cell.source for cell in code_cells(read(NOTEBOOKS[0]))][0]
+    assert first == template.replace(os.path.dirname(NOTEBOOKS[0]), os.path.dirname(path))
+    for source in others:
+        assert source.count('\n') < 10 and not re.search(r'(?m)^\s*(def|class) ', source), source
+
+
+def test_a_cell_that_fails_is_an_error(tmp_path):
+    bad = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (
+        'print(1)', 'import sys; sys.exit(2)')])
+    nbformat.write(bad, str(tmp_path / 'bad.ipynb'))
+    with pytest.raises(CellExecutionError, match='SystemExit'):
+        run(str(tmp_path / 'bad.ipynb'), tmp_path)
+
+
+def test_the_kernel_is_the_python_that_runs(tmp_path):
+    good = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell('import sys; print(sys.executable)')])
+    nbformat.write(good, str(tmp_path / 'good.ipynb'))
+    assert printed(run(str(tmp_path / 'good.ipynb'), tmp_path)).strip() == sys.executable
+
+
+def test_clean():
+    new_output = nbformat.v4.new_output
+    cell = nbformat.v4.new_code_cell('', outputs=[
+        new_output('stream', name='stdout', text='Extracting /a/b.gz\n'),
+        new_output('stream', name='stdout', text='one\n'),
+        new_output('stream', name='stdout', text='Saved /t/tmpab_1/ch02/x.png\n'),
+        new_output('display_data', {'text/plain': notebooks.ROOT + '/ch02/y.py', 'image/png': 'abc'})])
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    notebooks.clean(notebook, '/t')
+    assert [output.get('text') or output.data for output in cell.outputs] == [
+        'one\nSaved runs/ch02/x.png\n', {'text/plain': 'ch02/y.py', 'image/png': 'abc'}]
+
+
+def test_storing_the_sample_is_refused(monkeypatch):
+    monkeypatch.setattr(sys, 'argv', ['notebooks.py'])
+    with pytest.raises(SystemExit, match='TF_TUTORIAL_DATA=sample'):
+        notebooks.main()
+    assert 'make notebooks' in inspect.getdoc(notebooks)
