@@ -1,6 +1,7 @@
 """Article 6: Slim, tf.contrib.learn, TFLearn and Keras, side by side."""
 import functools
 import glob
+import inspect
 import os
 import re
 
@@ -9,7 +10,7 @@ import pytest
 import tensorflow as tf
 
 import cli
-from conftest import load
+from conftest import ROOT, load
 
 CHAPTER = 'ch06_high_level_apis/'
 # The trainings: script, flags of a short one, of a longer one, and what the second says when it resumes.
@@ -32,6 +33,16 @@ LINES = {
         r' - \d+s - loss: [\d.]+ - accuracy: [\d.]+ - val_loss: [\d.]+ - val_accuracy: [\d.]+',
         r'Test loss: [\d.]+', r'Test accuracy: [\d.]+'],
 }
+# The constants of the three programs, most of them plain numbers in the print; and what the logs say at the
+# printed epochs: the article's loss and accuracy of training, then those of the test data.
+CONSTANTS = {
+    'slim_cnn': {'BATCH_SIZE': 100, 'TRAINING_STEPS': 20000, 'LEARNING_RATE': 0.01, 'KEEP_PROB': 0.5},
+    'contrib_learn_cnn': {'BATCH_SIZE': 100, 'TRAINING_STEPS': 20000, 'LEARNING_RATE': 0.01, 'KEEP_PROB': 0.5},
+    'tflearn_cnn': {'BATCH_SIZE': 64, 'N_EPOCH': 20, 'LEARNING_RATE': 0.01, 'KEEP_PROB': 0.5},
+    'keras_cnn': {'batch_size': 128, 'num_classes': 10, 'epochs': 20, 'img_rows': 28, 'img_cols': 28},
+}
+TFLEARN_EPOCH = {1: (0.25554, 0.9267, 0.24617, 0.9267), 2: (0.28228, 0.9207)}
+KERAS_EPOCH = {1: (1.3127, 0.5943, 0.3409, 0.9046), 2: (0.3827, 0.8840, 0.2006, 0.9433), 3: (0.2752, 0.9163)}
 
 
 def accuracy(output):
@@ -45,6 +56,22 @@ def test_conv_layer_is_the_same_in_one_line(run_script):
         ('Conv/weights', '3, 3, 3, 32'), ('Conv/biases', '32,')]
     own, same = (float(value) for value in re.findall(r'Largest difference, .*: (.*)', output))
     assert own > 0.1 and same == 0
+    parameters = inspect.signature(tf.contrib.slim.conv2d).parameters
+    required = [name for name, parameter in parameters.items() if parameter.default is parameter.empty]
+    assert len(required) == 3 and required == ['inputs', 'num_outputs', 'kernel_size']
+    # What the article says may be left out.
+    assert {'stride', 'padding', 'activation_fn', 'scope'} <= set(parameters)
+
+
+def test_constants_are_as_printed():
+    for name, constants in CONSTANTS.items():
+        module = load(CHAPTER + name + '.py')
+        assert {key: getattr(module, key) for key in constants} == constants, name
+    # Keras's own rate, which the print leaves as it is, is that of the other programs.
+    module = load(CHAPTER + 'keras_cnn.py')
+    with tf.Graph().as_default():
+        rate = module.keras.backend.eval(module.build_model((28, 28, 1)).optimizer.lr)
+    assert rate == pytest.approx(0.01)
 
 
 @pytest.mark.parametrize('name', sorted(TRAININGS))
@@ -182,7 +209,42 @@ def test_printed_counts():
     assert load(CHAPTER + 'tflearn_cnn.py').BATCH_SIZE == 64
     assert -(-55000 // 64) == 860 and (1054 - 860) * 64 == 12416
     # Keras: 35,072 pictures are whole batches of 128.
-    assert load(CHAPTER + 'keras_cnn.py').batch_size == 128 and 35072 % 128 == 0
+    assert load(CHAPTER + 'keras_cnn.py').batch_size == 128 and 35072 % 128 == 0 and 35072 / 128 == 274
+    # An accuracy on 10,000 pictures has four digits; the printed format has six.
+    assert '{0:f}'.format(0.9901) == '0.990100'
+
+
+def log(name):
+    with open(os.path.join(ROOT, 'results', 'logs', name + '.log')) as file:
+        return file.read()
+
+
+def test_recorded_epochs_are_near_the_print():
+    """One training of ours beside one of the article's: within a tenth of a loss, 0.02 of an accuracy.
+
+    TFLearn's loss and accuracy of training are means over the last few batches, not over the epoch, and so
+    within 0.1 and 0.05.
+    """
+    tflearn = {int(epoch): [float(value) for value in values] for epoch, *values in re.findall(
+        r'epoch: (\d+) \| loss: ([\d.]+) - acc: ([\d.]+) \| val_loss: ([\d.]+) - val_acc: ([\d.]+)',
+        log('tflearn_cnn-seed1'))}
+    loss, acc, val_loss, val_acc = TFLEARN_EPOCH[1]
+    assert tflearn[1][0] == pytest.approx(loss, abs=0.1) and tflearn[1][1] == pytest.approx(acc, abs=0.05)
+    assert tflearn[1][2] == pytest.approx(val_loss, abs=0.1) and tflearn[1][3] == pytest.approx(val_acc, abs=0.02)
+    # The line of epoch 2 is of its 194th step; ours are of the steps 860 and 1720.
+    for ours, printed in zip(zip(tflearn[1], tflearn[2]), TFLEARN_EPOCH[2]):
+        assert min(ours) - 0.05 < printed < max(ours) + 0.05
+    assert 'Training samples: 55000\nValidation samples: 10000\n' in log('tflearn_cnn-seed1')
+
+    text = log('keras_cnn-seed1')
+    assert 'Train on 60000 samples, validate on 10000 samples\nEpoch 1/20\n' in text
+    keras = dict(enumerate(([float(value) for value in values] for values in re.findall(
+        r'loss: ([\d.]+) - accuracy: ([\d.]+) - val_loss: ([\d.]+) - val_accuracy: ([\d.]+)', text)), 1))
+    assert len(keras) == 20
+    for epoch, printed in KERAS_EPOCH.items():
+        for i, value in enumerate(printed):
+            band = {'rel': 0.1} if i in (0, 2) else {'abs': 0.02}
+            assert keras[epoch][i] == pytest.approx(value, **band), (epoch, i)
 
 
 @pytest.mark.real_data
@@ -204,6 +266,9 @@ def test_table_of_the_interfaces(run_script):
         ('Keras', '569606')]
     assert all(0 < int(row[2]) < int(row[1]) and float(row[4]) > 0 for row in rows)
     assert rows[0][5] == '1.00'
+    # Each of the four says the network in fewer lines than native TensorFlow, Slim in less than half.
+    lines = [int(row[2]) for row in rows]
+    assert max(lines[1:]) < lines[0] and lines[1] < lines[0] / 2
 
 
 def test_code_lines():
@@ -225,4 +290,11 @@ def test_logistic_regressor_wants_a_model():
     learn = tf.contrib.learn
     with pytest.raises(TypeError, match='model_fn'):
         learn.LogisticRegressor()
-    assert learn.LinearClassifier([tf.contrib.layers.real_valued_column('x')])
+    columns = [tf.contrib.layers.real_valued_column('x')]
+    # The other four that the article names.
+    predefined = [learn.LinearRegressor(columns), learn.LinearClassifier(columns),
+                  learn.DNNClassifier([3], columns), learn.DNNRegressor([3], columns)]
+    assert len(predefined) == 4 and all(isinstance(model, learn.BaseEstimator) for model in predefined)
+    # fit and evaluate, as the article says, and no train.
+    assert all(hasattr(model, 'fit') and hasattr(model, 'evaluate') and not hasattr(model, 'train')
+               for model in predefined)
