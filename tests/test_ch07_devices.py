@@ -25,6 +25,20 @@ QUEUE = 'ch07_acceleration/multi_gpu_mnist.py'
 TFDATA = 'ch07_acceleration/multi_gpu_mnist_tfdata.py'
 SPEED = 'ch07_acceleration/input_speed.py'
 
+# The constants of the article's programs.
+CONSTANTS = {
+    'multi_gpu_mnist': {
+        'BATCH_SIZE': 100, 'LEARNING_RATE_BASE': 0.001, 'LEARNING_RATE_DECAY': 0.99,
+        'REGULARAZTION_RATE': 0.0001, 'TRAINING_STEPS': 1000, 'MOVING_AVERAGE_DECAY': 0.99, 'N_GPU': 4,
+        'MODEL_NAME': 'model.ckpt'},
+    'two_tasks_first': {'TASK0': 'localhost:2222', 'TASK1': 'localhost:2223'},
+    'dist_cluster': {'WORKER_HOSTS': 'tf-worker0:2222,tf-worker1:2222,tf-worker2:2222',
+                     'PS_HOSTS': 'tf-ps0:2222,tf-ps1:2222'},
+}
+# Figure 1, GPU by GPU: MiB taken, MiB in all, and of these the process's; watts, of 125; per cent of use.
+FIGURE_1 = [(3776, 4036, 3768, 45, 4), (3776, 4036, 3768, 43, 4), (3776, 4036, 3768, 44, 3),
+            (3776, 4036, 3768, 42, 3)]
+
 CPU = '/job:localhost/replica:0/task:0/device:CPU:%d'
 LINE = r'step (\d+), loss = (\d+\.\d\d) \((\d+\.\d) examples/sec; (\d+\.\d{3}) sec/batch\)\n'
 
@@ -632,9 +646,46 @@ def test_the_printed_lines_are_one_batch_for_all_towers():
     for examples_per_sec, sec_per_batch in ((15292.3, 0.007), (18758.3, 0.005), (16313.3, 0.006),
                                             (14199.0, 0.007), (15034.7, 0.007), (16134.1, 0.006)):
         assert round(400 / examples_per_sec / 4, 3) == sec_per_batch
+    # 100 of the 400 are distinct.
+    assert round(15292.3 / 4) == 3823
     printed = 'step %d, loss = %.2f (%.1f examples/ ' ' sec; %.3f sec/batch)'
     assert 'examples/  sec' in printed % (10, 71.90, 15292.3, 0.007)
     assert not re.match(LINE, printed % (10, 71.90, 15292.3, 0.007) + '\n')
+
+
+def test_figure_1_is_memory_and_not_computing():
+    for used, total, process, _, load_ in FIGURE_1:
+        assert used - process == 8 and round(100 * used / total, 1) == 93.6 and load_ <= 4
+    assert len(FIGURE_1) == 4
+
+
+def test_constants_are_as_printed():
+    for name, constants in CONSTANTS.items():
+        module = load('ch07_acceleration/%s.py' % name)
+        assert {key: getattr(module, key) for key in constants} == constants, name
+    hosts = CONSTANTS['dist_cluster']
+    assert len(hosts['WORKER_HOSTS'].split(',')) == 3 and len(hosts['PS_HOSTS'].split(',')) == 2
+
+
+def test_queue_decay_and_steps_are_as_printed(monkeypatch):
+    """What stands as plain numbers in the program."""
+    queues, decays = [], []
+    shuffle_batch, exponential_decay = tf.train.shuffle_batch, tf.train.exponential_decay
+    monkeypatch.setattr(tf.train, 'shuffle_batch',
+                        lambda *args, **kwargs: queues.append(kwargs) or shuffle_batch(*args, **kwargs))
+    monkeypatch.setattr(tf.train, 'exponential_decay',
+                        lambda *args: decays.append(args) or exponential_decay(*args))
+    with tf.Graph().as_default():
+        build(monkeypatch, batch_size=100)
+        (queue,), ((base, _, steps, decay),) = queues, decays
+        # The printed capacity, 10300, is for one batch; four towers have four.
+        assert (queue['min_after_dequeue'], queue['capacity'], queue['batch_size']) == (10000, 11200, 400)
+        assert (base, steps, decay) == (0.001, 600, 0.99)
+        # By 1.7 % in the 1000 steps.
+        assert round(100 * (1 - 0.99 ** (1000 / 600)), 1) == 1.7
+        assert [v.op.name for v in tf.trainable_variables()] == [
+            'layer%d/%s' % (layer, kind) for layer in (1, 2) for kind in ('weights', 'biases')]
+        assert tf.trainable_variables()[0].shape == [784, 500]
 
 
 def test_the_printed_forms_fail():
