@@ -653,6 +653,22 @@ def test_the_printed_lines_are_one_batch_for_all_towers():
     assert not re.match(LINE, printed % (10, 71.90, 15292.3, 0.007) + '\n')
 
 
+def test_recorded_lines_are_near_the_print():
+    """Losses of single batches: at first they depend on the weights that are drawn, at the end they swing."""
+    paths = sorted(glob.glob(os.path.join(ROOT, 'results', 'logs', 'multi_gpu_mnist-seed*.log')))
+    assert len(paths) == 5
+    for path in paths:
+        lines = re.findall(LINE, open(path).read())
+        losses = {int(step): float(loss) for step, loss, _, _ in lines}
+        assert sorted(losses) == list(range(10, 1000, 10))
+        for step, printed in ((10, 71.90), (20, 37.97), (30, 9.54), (40, 11.84)):
+            assert printed / 4 < losses[step] < printed * 4
+        # From step 900 on, as the docstring says; the print has 0.66 and 1.56.
+        assert all(0.1 < losses[step] < 5 for step in range(900, 1000, 10))
+        for _, _, examples_per_sec, sec_per_batch in lines:
+            assert float(sec_per_batch) == pytest.approx(100 / float(examples_per_sec), abs=0.00051)
+
+
 def test_figure_1_is_memory_and_not_computing():
     for used, total, process, _, load_ in FIGURE_1:
         assert used - process == 8 and round(100 * used / total, 1) == 93.6 and load_ <= 4
