@@ -6,6 +6,7 @@ help:
 	@echo 'make mnist   set up, get the MNIST data, train the network of article 3 and evaluate it'
 	@echo 'make test    set up and run the tests'
 	@echo 'make venv    set up: TensorFlow 1.15 and all else, in .venv, as requirements.lock pins it'
+	@echo 'make tensorboard   show the graphs and curves of all runs: http://localhost:6006'
 	@echo 'make clean   delete .venv and caches; data, checkpoints and pictures stay'
 	@echo 'make notebooks   for maintainers: run the notebooks on the real data, and store what they show'
 	@echo 'make lock    for maintainers: bring requirements.lock up to setup.py, keeping the pins that fit'
@@ -54,6 +55,13 @@ mnist: venv
 	$(PY) ch03_training_tricks/mnist_train.py $$sample && \
 	$(PY) ch03_training_tricks/mnist_eval.py --once $$sample
 
+# On this machine only: it asks for no password, and shows files of yours. LOGDIR=runs/ch07_acceleration for one chapter.
+LOGDIR = $(if $(TF_TUTORIAL_RUNS),$(TF_TUTORIAL_RUNS),runs)
+tensorboard: venv
+	@$(PY) -c 'import sys, glob; sys.exit(not glob.glob("$(LOGDIR)/**/events.out.*", recursive=True))' || { \
+	    echo 'There is nothing to show in $(LOGDIR): run ch02_mnist_basics/vector_sum.py first'; exit 1; }
+	@.venv/bin/tensorboard --logdir '$(LOGDIR)' --host localhost
+
 # One lock for Linux, macOS and Windows. Lines for other Pythons than 3.7 are left out, and so is the
 # condition "only on 3.7" of all others: with it, pip on another Python would silently install nothing.
 # Send2Trash 2.0.0 excludes Python 3.7 with a "!=3.7.*", which uv overlooks.
@@ -75,4 +83,4 @@ clean:
 	rm -rf .venv build .pytest_cache *.egg-info
 	find . \( -name .git -o -name runs \) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
-.PHONY: help venv test notebooks mnist lock clean
+.PHONY: help venv test notebooks mnist tensorboard lock clean
