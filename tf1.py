@@ -34,6 +34,7 @@ import os
 import runpy
 import sys
 import types
+import warnings
 
 ROOT = os.path.dirname(os.path.abspath(__file__))
 OLDEST = (2, 15)
@@ -46,24 +47,22 @@ LIMITS = {
 # The imports
 
 class Finder:
-    """Finds the modules that are mapped, at their first import, and leaves all others to Python."""
+    """Finds and loads the modules that are mapped, at their first import; all others are Python's."""
 
     def __init__(self, makers):
         self.makers = dict(makers)          # from a module's name to the function that makes it
 
     def find_spec(self, name, path=None, target=None):
-        # Out of the way from now on, as a maker imports what really has that name.
-        if name in self.makers:
-            self.make = self.makers.pop(name)
-            return importlib.util.spec_from_loader(name, self)
+        return importlib.util.spec_from_loader(name, self) if name in self.makers else None
 
     def create_module(self, spec):
-        spec.loader_state = self.make
+        return None
 
     def exec_module(self, module):
-        name, make = module.__spec__.name, module.__spec__.loader_state
+        name = module.__name__
         del sys.modules[name]
-        sys.modules[name] = make()
+        # No longer in the way: a maker may import what really has the name.
+        sys.modules[name] = self.makers.pop(name)()
 
 
 def module(name, **names):
@@ -103,6 +102,8 @@ def make_tensorflow():
     import cli
     if not cli.verbose():
         os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+        # TensorFlow and Keras give the advice of 2.x with Python's warnings.
+        warnings.filterwarnings('ignore', '.* is deprecated and will be removed in a future version')
     # Before the import: Keras 3 has no cells for tf.nn, and no tf.layers.
     os.environ['TF_USE_LEGACY_KERAS'] = '1'
     with silence():
@@ -140,10 +141,31 @@ def make_contrib():
         slim=sys.modules.setdefault('tensorflow.contrib.slim', tf_slim),
         framework=sys.modules.setdefault('tensorflow.contrib.framework', tf_slim),
         legacy_seq2seq=module('tensorflow.contrib.legacy_seq2seq',
-                              sequence_loss_by_example=sequence_loss_by_example))
+                              sequence_loss_by_example=sequence_loss_by_example),
+        learn=module('tensorflow.contrib.learn', Estimator=Estimator, ModeKeys=ModeKeys, RunConfig=RunConfig))
 
 
-MAKERS = {'tensorflow': make_tensorflow, 'tensorflow.contrib': make_contrib}
+def make_keras():
+    import tensorflow  # noqa: F401 (chooses Keras 2)
+    import tf_keras
+    # The others need eager execution.
+    vars(tf_keras.optimizers).update((name, value) for name, value in vars(tf_keras.optimizers.legacy).items()
+                                     if isinstance(value, type))
+    return tf_keras
+
+
+def make_tflearn():
+    import PIL.Image
+    import tensorflow
+    from tensorflow.python.ops import rnn
+    move(PIL.Image, ANTIALIAS=PIL.Image.LANCZOS)
+    move(rnn, rnn_cell_impl=tensorflow.nn.rnn_cell)
+    import tflearn
+    return tflearn
+
+
+MAKERS = {'tensorflow': make_tensorflow, 'tensorflow.contrib': make_contrib, 'keras': make_keras,
+          'tflearn': make_tflearn}
 
 
 # tensorflow.examples.tutorials.mnist.input_data
@@ -206,7 +228,7 @@ def read_data_sets(train_dir, one_hot=False, dtype='float32', reshape=True, vali
     def data_set(images, labels):
         np.random.seed(87654321 if seed is None else seed)
         if reshape:
-            images = images.reshape(len(images), -1)
+            images = images.reshape(len(images), images.shape[1] * images.shape[2])
         if tf.as_dtype(dtype) == tf.float32:
             images = np.multiply(images.astype(np.float32), 1.0 / 255.0)
         return DataSet(images, labels)
@@ -232,6 +254,63 @@ def sequence_loss_by_example(logits, targets, weights):
     losses = [weight * tf.nn.sparse_softmax_cross_entropy_with_logits(labels=target, logits=logit)
               for logit, target, weight in zip(logits, targets, weights)]
     return tf.add_n(losses) / (tf.add_n(weights) + 1e-12)
+
+
+# tf.contrib.learn
+
+ModeKeys = types.SimpleNamespace(TRAIN='train', EVAL='eval', INFER='infer')
+RunConfig = collections.namedtuple('RunConfig', 'tf_random_seed save_checkpoints_steps')
+
+
+class Estimator:
+    """Trains what `model_fn` describes on arrays, saves it, and predicts with it.
+
+    Args:
+        model_fn: a function of features, labels (None in prediction) and one of ModeKeys; it returns
+            predictions, loss and training step.
+        model_dir: folder of the checkpoints; a training goes on from the newest.
+    """
+
+    def __init__(self, model_fn, model_dir, config):
+        self.model_fn, self.model_dir, self.config = model_fn, model_dir, config
+
+    def build(self, x, y, mode):
+        """Build the network in the default graph: placeholders, and what model_fn returns."""
+        import tensorflow as tf
+        tf.set_random_seed(self.config.tf_random_seed)
+        tf.train.create_global_step()
+        features, labels = (None if array is None else tf.placeholder(array.dtype, (None,) + array.shape[1:])
+                            for array in (x, y))
+        return features, labels, self.model_fn(features, labels, mode)
+
+    def fit(self, x, y, batch_size, max_steps, monitors=()):
+        """Train until `max_steps` steps, those of former calls included. `monitors` are SessionRunHooks."""
+        import tensorflow as tf
+        path = tf.train.latest_checkpoint(self.model_dir)
+        if path and tf.train.load_checkpoint(path).get_tensor('global_step') >= max_steps:
+            return self
+        data = DataSet(x, y)
+        with tf.Graph().as_default():
+            features, labels, (_, loss, train_op) = self.build(x, y, ModeKeys.TRAIN)
+            hooks = [tf.train.NanTensorHook(loss), tf.train.StopAtStepHook(last_step=max_steps),
+                     tf.train.LoggingTensorHook(collections.OrderedDict(
+                         [('loss', loss), ('step', tf.train.get_global_step())]), every_n_iter=100)]
+            with tf.train.MonitoredTrainingSession(
+                    checkpoint_dir=self.model_dir, hooks=hooks + list(monitors),
+                    save_checkpoint_secs=None, save_checkpoint_steps=self.config.save_checkpoints_steps,
+                    save_summaries_steps=None, save_summaries_secs=None, log_step_count_steps=None) as sess:
+                while not sess.should_stop():
+                    sess.run(train_op, dict(zip((features, labels), data.next_batch(batch_size))))
+        return self
+
+    def predict(self, x, batch_size):
+        """Generate the prediction for each of the examples `x`, by the newest checkpoint."""
+        import tensorflow as tf
+        with tf.Graph().as_default(), tf.Session() as sess:
+            features, _, (predictions, _, _) = self.build(x, None, ModeKeys.INFER)
+            tf.train.Saver().restore(sess, tf.train.latest_checkpoint(self.model_dir))
+            for start in range(0, len(x), batch_size):
+                yield from sess.run(predictions, {features: x[start:start + batch_size]})
 
 
 # The launcher
