@@ -9,6 +9,7 @@ each entry the mean of 2 x 2 pixels. Prints the sizes that the text gives. Takes
 Expect 60000 training pictures (the reader keeps 5000 of them for validation) and 10000 test pictures.
 """
 import matplotlib.figure
+import numpy as np
 import tensorflow as tf  # noqa: F401 (its start-up is part of the reader's)
 from tensorflow.examples.tutorials.mnist import input_data
 
@@ -35,6 +36,11 @@ def main(argv=None):
     matrix = image.reshape(14, 2, 14, 2).mean(axis=(1, 3))
     print('training picture %d is a %d, %d x %d pixels from %g to %g' % (
         (index, labels[index]) + image.shape + (image.min(), image.max())))
+    # 'In the middle': where the ink of each test picture has its centre of mass, 13.5 being the middle.
+    pictures = mnist.test.images.reshape(-1, 28, 28)
+    ink = pictures.sum(axis=(1, 2))
+    off = [abs((pictures * places).sum(axis=(1, 2)) / ink - 13.5).max() for places in np.mgrid[0:28, 0:28]]
+    print('the centre of mass of a test picture is at most %.1f rows and %.1f columns off the middle' % tuple(off))
     for row in matrix:
         print(' '.join('%3.1f' % value if value else '  0' for value in row))
 

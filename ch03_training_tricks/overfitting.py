@@ -5,8 +5,9 @@ Article 3 训练神经网络模型的常用方法, section 过拟合问题 (figu
     python ch03_training_tricks/overfitting.py
 
 Saves figure 2 as a picture: the two classes of points and each model's border between them. Prints the
-accuracy on the points of training and on fresh ones: the third model is perfect on the first and worse
-than the second on the others. The square is a fresh point that the third alone gets wrong. Takes ten seconds.
+accuracy on the points of training and on fresh ones: the third model, which has more parameters than there
+are points, takes its loss to zero on the first and is worse than the second on the others. The square is a
+fresh point that the third alone gets wrong. Takes ten seconds.
 """
 import matplotlib.figure
 import numpy as np
@@ -35,7 +36,11 @@ def make_points(count, noise, seed):
 
 
 def fit(points, classes, layers, weight_decay, queries):
-    """Train a classifier with ReLU layers of the given sizes; return its logits on each of `queries`."""
+    """Train a classifier with ReLU layers of the given sizes.
+
+    Returns:
+        Its logits on each of `queries`, its number of parameters, and its cross entropy on `points`.
+    """
     x = tf.placeholder(tf.float32, [None, 2])
     y_ = tf.placeholder(tf.float32, [None, 1])
     regularizer = tf.contrib.layers.l2_regularizer(weight_decay) if weight_decay else None
@@ -44,7 +49,7 @@ def fit(points, classes, layers, weight_decay, queries):
         a = tf.layers.dense(a, nodes, tf.nn.relu, kernel_regularizer=regularizer,
                             kernel_initializer=tf.glorot_uniform_initializer(seed=i))
     y = tf.layers.dense(a, 1, kernel_initializer=tf.glorot_uniform_initializer(seed=9))
-    loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=y_, logits=y))
+    loss = cross_entropy = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=y_, logits=y))
     if weight_decay:
         loss += tf.losses.get_regularization_loss()
     train_step = tf.train.AdamOptimizer(LEARNING_RATE).minimize(loss)
@@ -52,7 +57,9 @@ def fit(points, classes, layers, weight_decay, queries):
         sess.run(tf.global_variables_initializer())
         for _ in range(TRAINING_STEPS):
             sess.run(train_step, feed_dict={x: points, y_: classes})
-        return [sess.run(y, feed_dict={x: query}) for query in queries]
+        logits = [sess.run(y, feed_dict={x: query}) for query in queries]
+        parameters = sum(variable.shape.num_elements() for variable in tf.trainable_variables())
+        return logits, parameters, sess.run(cross_entropy, feed_dict={x: points, y_: classes})
 
 
 def main(argv=None):
@@ -73,11 +80,13 @@ def main(argv=None):
     answers = []
     for name, layers, weight_decay in MODELS:
         with tf.Graph().as_default():
-            answers.append([logits > 0 for logits in fit(
-                points, classes, layers, weight_decay, [points, fresh, grid.reshape(-1, 2)])])
+            all_logits, parameters, loss = fit(
+                points, classes, layers, weight_decay, [points, fresh, grid.reshape(-1, 2)])
+        answers.append([logits > 0 for logits in all_logits])
         on_points, on_fresh, _ = answers[-1]
         print('%-11s  accuracy on its %d points %.3f, on %d fresh ones %.3f' % (
             name, POINTS, (on_points == classes).mean(), len(fresh), (on_fresh == fresh_classes).mean()))
+        print('             %d parameters, cross entropy on its points %.4f' % (parameters, loss))
 
     # The article's light square: a fresh point that only the overfitted model gets wrong.
     square = int(((answers[1][1] == fresh_classes) & (answers[2][1] != fresh_classes)).argmax())

@@ -36,6 +36,7 @@ def conv2d(nodes, weights, biases, stride, padding):
         nodes: [height, width, depth].
         weights: [filter height, filter width, depth, filter depth].
         biases: [filter depth].
+        padding: 'SAME', 'VALID', or for each of the four dimensions the zeros before and after.
     Returns:
         An array, [output height, output width, filter depth].
     """
@@ -99,6 +100,9 @@ def main(argv=None):
     figure6 = relu(walk(padded, weights, BIASES[0], 2))
     compare('Figure 6, zeros at the top and left, stride 2:', figure6,
             relu(conv2d(padded.reshape(4, 4, 1), *tensors[1:], stride=2, padding='VALID')).reshape(2, 2))
+    # The third kind of padding, which the article does not have: zeros before and after, dimension by dimension.
+    compare("the same zeros by padding=[[0, 0], [1, 0], [1, 0], [0, 0]]:", figure6,
+            relu(conv2d(*tensors, stride=2, padding=[[0, 0], [1, 0], [1, 0], [0, 0]])).reshape(2, 2))
     # An odd zero goes to the bottom and right, as TensorFlow pads.
     same = relu(conv2d(*tensors, stride=2, padding='SAME')).reshape(2, 2)
     compare("Figure 6's matrix, compared with padding='SAME':", figure6, same)

@@ -67,9 +67,9 @@ def shape(nodes):
 
 def table(title, rows):
     """Print rows of name, nodes, parameters, connections, and what the article prints of the last two."""
-    print('%s\n  %-30s %-12s %10s %11s   article' % (title, 'layer', 'output', 'parameters', 'connections'))
+    print('%s\n  %-31s %-12s %10s %11s   article' % (title, 'layer', 'output', 'parameters', 'connections'))
     for name, nodes, count, links, article in rows:
-        print('  %-30s %-12s %10d %11s   %s' % (
+        print('  %-31s %-12s %10d %11s   %s' % (
             name, ' x '.join(str(size) for size in nodes), count, '' if links is None else links, article))
 
 
@@ -104,7 +104,7 @@ def lenet5():
     table('LeNet-5, all layers as the article describes them', [
         ('%d %s' % (i + 1, names[i]), shape(layer), parameters('layer%d' % (i + 1)),
          connections(layer), article[i]) for i, layer in enumerate(layers)])
-    print('  %-43s %10d' % ('in all', parameters('layer')))
+    print('  %-44s %10d' % ('in all', parameters('layer')))
 
 
 def lenet5_paper():
@@ -133,7 +133,7 @@ def lenet5_paper():
     table('LeNet-5 as in the paper (LeCun et al. 1998), where the article leaves out details', [
         ('%d %s' % (i + 1, name), shape(layers[i]), parameters('layer%d' % (i + 1)), links[i], '')
         for i, name in enumerate(['C1', 'S2', 'C3', 'S4', 'C5', 'F6', 'output'])])
-    print('  %-43s %10d %11d   (the paper: 60,000 and 340,908)' % ('in all', parameters('layer'), sum(links)))
+    print('  %-44s %10d %11d   (the paper: 60,000 and 340,908)' % ('in all', parameters('layer'), sum(links)))
 
 
 def program():
@@ -150,7 +150,7 @@ def program():
     table("The program's network", [
         (name, shape(graph.get_tensor_by_name(tensor + ':0')), parameters(name), None, article[i])
         for i, (name, tensor) in enumerate(outputs)])
-    print('  %-43s %10d' % ('in all', parameters('layer')))
+    print('  %-44s %10d' % ('in all', parameters('layer')))
 
 
 def main(argv=None):

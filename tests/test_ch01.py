@@ -84,6 +84,7 @@ def test_check_environment_names_each_fault_and_its_remedy(shell, tmp_path):
     assert 'No module named tqdm' in failed['tqdm'] and 'make venv' in failed['tqdm']
     assert 'crashed with signal 4' in failed['h5py'] and 'AVX' in failed['h5py']
     assert 'GPU:0' in failed['devices'] and 'CUDA_VISIBLE_DEVICES=-1' in failed['devices']
+    assert 'newer than the CUDA 10.0 of TensorFlow 1.15' in failed['devices']
     assert 'train-images-idx3-ubyte.gz is damaged: it has 5 bytes' in failed['data: MNIST']
     assert 'python -m data fetch mnist --data_dir' in failed['data: MNIST']
     assert 'ptb.train.txt is missing' in failed['data: Penn']
@@ -151,6 +152,9 @@ def test_learned_features_on_mnist(run_script, real_data):
 def test_ilsvrc_errors(run_script, tmp_path):
     out = run_script('ch01_intro/ilsvrc_errors.py')
     assert '2011      26 %      25.8 %\n2012      16 %      16.4 %\n' in out
+    assert '2015       4 %       3.6 %\nperson   5 %       5.1 %\n' in out
+    assert '2010 to 2011, published: 2.4 points a year' in out
+    assert '2011 to 2012, article: 10.0 points a year' in out
     assert '2012 to 2015, article: 4.0 points a year, 37.0 % of the errors each year\n' in out
     assert 'TIMIT, 21.7 % to 17.9 %: 3.8 points, 17.5 % of the errors\n' in out
     assert png.imread(str(tmp_path / 'runs' / 'ch01_intro' / 'ilsvrc_errors.png')).std() > 0.05

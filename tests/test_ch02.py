@@ -8,6 +8,7 @@ import tensorflow as tf
 from matplotlib import image as png
 
 import cli
+from conftest import load
 
 
 def accuracies(text, which):
@@ -67,7 +68,9 @@ def test_backpropagation(run_script, seed):
     # The printed loss is zero when every part is called good.
     assert [float(value) for value in last.search(printed).groups()] == [0, good, 1]
     assert float(last.search(full).group(2)) > 0.95
-    assert '\n10 optimizers in tf.train: ' in out
+    names = re.search('\n10 optimizers in tf.train: (.*)', out).group(1).split(', ')
+    assert len(names) == 10
+    assert {'GradientDescentOptimizer', 'AdamOptimizer', 'MomentumOptimizer'} < set(names)
 
 
 def test_mnist_digit(run_script, tmp_path):
@@ -83,6 +86,15 @@ def test_mnist_digit_on_mnist(run_script, real_data):
     out = run_script('ch02_mnist_basics/mnist_digit.py', '--data_dir', real_data)
     assert 'training 55000 + validation 5000 = 60000 pictures, test 10000' in out
     assert 'training picture 3 is a 1, 28 x 28 pixels from 0 to 1' in out
+    off = re.search('centre of mass of a test picture is at most (.*) rows and (.*) columns off', out).groups()
+    assert max(map(float, off)) <= 1
+
+
+def test_mnist_fc_has_the_printed_settings():
+    module = load('ch02_mnist_basics/mnist_fc.py')
+    assert (module.INPUT_NODE, module.OUTPUT_NODE, module.LAYER1_NODE) == (784, 10, 500)
+    assert (module.BATCH_SIZE, module.LEARNING_RATE, module.TRAINING_STEPS) == (100, 0.01, 10000)
+    assert load('ch02_mnist_basics/backpropagation.py').LEARNING_RATE == 0.001
 
 
 def test_mnist_fc_learns_and_a_seed_repeats_it(run_script):

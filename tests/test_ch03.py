@@ -10,9 +10,10 @@ import time
 
 import pytest
 import tensorflow as tf
+from matplotlib import image as png
 
 import cli
-from conftest import ROOT
+from conftest import ROOT, load
 
 TRAIN = 'ch03_training_tricks/mnist_train.py'
 EVAL = 'ch03_training_tricks/mnist_eval.py'
@@ -30,7 +31,7 @@ def accuracy_lines(text, which='validation'):
         r'After (\d+) training step\(s\), %s accuracy = ([\d.]+)' % which, text)]
 
 
-def test_gradient_descent(run_script):
+def test_gradient_descent(run_script, tmp_path):
     out = run_script('ch03_training_tricks/gradient_descent.py')
     assert out.splitlines()[:15] == [
         'learning rate 0.3',
@@ -48,6 +49,7 @@ def test_gradient_descent(run_script):
         'TensorFlow at 0.001, after 5 steps: 4.95',
         'x <= 0.05 at learning rate 0.3: after 6 steps (x = 0.0205, one step before 0.0512)',
         'x <= 0.05 at learning rate 0.001: after 2301 steps (x = 0.0499, one step before 0.0500)']
+    assert png.imread(str(tmp_path / 'runs/ch03_training_tricks/gradient_descent.png')).std() > 0.05
 
 
 def test_exponential_decay(run_script):
@@ -75,7 +77,7 @@ def test_regularization(run_script):
     assert fits['L1, proximal'][0] == pytest.approx(1.75, abs=0.05)
 
 
-def test_overfitting(run_script):
+def test_overfitting(run_script, tmp_path):
     out = run_script('ch03_training_tricks/overfitting.py')
     simple, suitable, overfitted = [(float(own), float(fresh)) for own, fresh in re.findall(
         r'points (\S+), on 5000 fresh ones (\S+)', out)]
@@ -84,10 +86,43 @@ def test_overfitting(run_script):
     truth, second, third = re.search(
         r'is of class (\d); called \d \(too simple\), (\d) \(suitable\), (\d) \(overfitted\)', out).groups()
     assert truth == second != third
+    # More parameters than points: the loss goes to zero.
+    sizes = [(int(count), float(loss)) for count, loss in re.findall(
+        r'(\d+) parameters, cross entropy on its points (\S+)', out)]
+    assert [count for count, _ in sizes] == [3, 65, 10501]
+    assert sizes[0][1] > sizes[1][1] > 0.05 and sizes[2][1] < 0.001
+    assert png.imread(str(tmp_path / 'runs/ch03_training_tricks/overfitting.png')).std() > 0.05
 
 
 def test_moving_average(run_script):
-    assert run_script('ch03_training_tricks/moving_average.py') == '[5.0, 4.5]\n[10.0, 4.555]\n'
+    out = run_script('ch03_training_tricks/moving_average.py')
+    assert out == '[5.0, 4.5]\n[10.0, 4.555]\n'
+    # By the formulas: the decay is min{0.99, (1 + step) / (10 + step)}, 0.1 at step 0 and 0.99 at step 10000.
+    first, second = [float(average) for average in re.findall(r', (\S+)\]', out)]
+    assert 1 / 10 == 0.1 and round(10001 / 10010, 3) == 0.999
+    assert first == 0.1 * 0 + (1 - 0.1) * 5 and second == pytest.approx(0.99 * first + (1 - 0.99) * 10)
+
+
+def test_the_programs_have_the_printed_settings():
+    inference = load('ch03_training_tricks/mnist_inference.py')
+    assert (inference.INPUT_NODE, inference.OUTPUT_NODE, inference.LAYER1_NODE) == (784, 10, 500)
+    train = load(TRAIN)
+    assert (train.BATCH_SIZE, train.LEARNING_RATE_BASE, train.LEARNING_RATE_DECAY) == (100, 0.8, 0.99)
+    assert (train.REGULARAZTION_RATE, train.TRAINING_STEPS, train.MOVING_AVERAGE_DECAY) == (0.0001, 30000, 0.99)
+    assert train.MODEL_NAME == 'model.ckpt'
+    assert load(EVAL).EVAL_INTERVAL_SECS == 10
+
+
+def test_variables_and_losses_are_as_printed():
+    inference = load('ch03_training_tricks/mnist_inference.py').inference
+    for regularizer in tf.contrib.layers.l2_regularizer(0.0001), None:
+        with tf.Graph().as_default():
+            logits = inference(tf.placeholder(tf.float32, [None, 784]), regularizer)
+            assert logits.get_shape().as_list() == [None, 10]
+            assert {v.op.name: v.get_shape().as_list() for v in tf.trainable_variables()} == {
+                'layer1/weights': [784, 500], 'layer1/biases': [500],
+                'layer2/weights': [500, 10], 'layer2/biases': [10]}
+            assert len(tf.get_collection('losses')) == (2 if regularizer else 0)
 
 
 def test_train_saves_as_printed_resumes_and_evaluates(run_script, tmp_path):
@@ -166,6 +201,23 @@ def test_evaluation_survives_a_checkpoint_that_is_replaced(run_script, tmp_path,
     monkeypatch.setattr(tf.train.Saver, 'restore', vanish_once)
     out = run_script(EVAL, '--eval_interval_secs', 1, '--until_step', 5, '--model_save_path', tmp_path / 'model')
     assert len(calls) == 2 and [step for step, _ in accuracy_lines(out)] == [5]
+
+
+def test_evaluation_repeats_every_ten_seconds(run_script, capsys, tmp_path, monkeypatch):
+    """Also a checkpoint that it knows already, as the article's output shows for step 2001."""
+    run_script(TRAIN, '--training_steps', 5, '--model_save_path', tmp_path / 'model', *SMALL)
+    pauses = []
+
+    def sleep(seconds):
+        pauses.append(seconds)
+        if len(pauses) == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(time, 'sleep', sleep)
+    with pytest.raises(KeyboardInterrupt):
+        run_script(EVAL, '--model_save_path', tmp_path / 'model', '--layer1_node', 20)
+    lines = accuracy_lines(capsys.readouterr().out)
+    assert pauses == [10, 10] and len(lines) == 2 and lines[0] == lines[1]
 
 
 def test_kill_the_trainer_ten_times(tmp_path):

@@ -47,7 +47,10 @@ def test_parameter_counts(run_script):
     single, lenet, paper, program = [
         [re.split('  +', line.strip()) for line in part.splitlines()[2:]]
         for part in re.split(r'\n(?=\S)', out.strip())]
-    assert [row[2] for row in single] == ['392500', '1536500', '65', '1216', '1216']
+    assert [row[1:3] for row in single] == [
+        ['500', '392500'], ['500', '1536500'], ['1 x 1 x 5', '65'], ['32 x 32 x 16', '1216'],
+        ['320 x 320 x 16', '1216']]
+    assert 1536500 == 3072 * 500 + 500 and 3072 == 32 * 32 * 3
     assert [row[:4] for row in lenet] == [
         ['1 convolution', '28 x 28 x 6', '156', '122304'], ['2 pooling', '14 x 14 x 6', '0', '4704'],
         ['3 convolution', '10 x 10 x 16', '2416', '241600'], ['4 pooling', '5 x 5 x 16', '0', '1600'],
@@ -68,10 +71,11 @@ def test_parameter_counts(run_script):
 
 def test_filter_walk(run_script):
     out = run_script('ch04_cnn/filter_walk.py', '--seed', 1)
-    assert out.count('tf.nn.conv2d gives the same') == 5 and out.count('tf.nn.conv2d gives another') == 1
+    assert out.count('tf.nn.conv2d gives the same') == 6 and out.count('tf.nn.conv2d gives another') == 1
     assert 'Figure 5, a 2 x 2 filter on 3 x 3 nodes:\n[[ 7.  2.]\n [ 2. -2.]]\n' in out
     assert 'ReLU(0 x 1 + 0 x (-1) + 0 x 0 + 1 x 2 + 1) = ReLU(3) = 3\n' in out
     assert 'zeros at the top and left, stride 2:\n[[3. 1.]\n [2. 0.]]\ntf.nn.conv2d gives the same' in out
+    assert 'by padding=[[0, 0], [1, 0], [1, 0], [0, 0]]:\n[[3. 1.]\n [2. 0.]]\ntf.nn.conv2d gives the same' in out
     assert 'another:\n[[7. 1.]\n [0. 0.]]\n' in out, "padding='SAME' adds its zeros elsewhere"
     assert 'the same result: False; the result moved as far: True; the same maximum: True' in out
 
@@ -115,6 +119,20 @@ def test_training_without_regularisation(run_script):
     assert 1 < float(re.search(r'After 1 training step\(s\), loss on training batch is ([\d.]+)\.', out).group(1)) < 10
 
 
+def test_the_programs_have_the_printed_settings():
+    inference = load('ch04_cnn/mnist_inference.py')
+    assert (inference.INPUT_NODE, inference.OUTPUT_NODE, inference.IMAGE_SIZE) == (784, 10, 28)
+    assert (inference.NUM_CHANNELS, inference.NUM_LABELS, inference.FC_SIZE) == (1, 10, 512)
+    assert (inference.CONV1_DEEP, inference.CONV1_SIZE) == (32, 5)
+    assert (inference.CONV2_DEEP, inference.CONV2_SIZE) == (64, 5)
+    # Those of article 3, and its learning rate for one.
+    train, article_3 = load(TRAIN), load('ch03_training_tricks/mnist_train.py')
+    for name in ('BATCH_SIZE', 'LEARNING_RATE_DECAY', 'REGULARAZTION_RATE', 'TRAINING_STEPS',
+                 'MOVING_AVERAGE_DECAY', 'MODEL_NAME'):
+        assert getattr(train, name) == getattr(article_3, name)
+    assert train.LEARNING_RATE_BASE == 0.01 and article_3.LEARNING_RATE_BASE == 0.8
+
+
 def test_variables_dropout_and_losses_are_as_printed():
     mnist_inference = load('ch04_cnn/mnist_inference.py')
     for train, regularizer in (True, tf.contrib.layers.l2_regularizer(0.0001)), (False, None):
@@ -130,6 +148,11 @@ def test_variables_dropout_and_losses_are_as_printed():
             dropout = [op for op in graph.get_operations() if 'dropout' in op.name]
             assert bool(dropout) == train
             assert all(op.name.startswith('layer5-fc1/') for op in dropout)
+            if train:
+                # Half of the nodes are 0; the others double, so that the sum stays.
+                ratio, = [op for op in graph.get_operations() if op.name == 'layer5-fc1/dropout/rate']
+                with tf.Session() as sess:
+                    assert sess.run(ratio.outputs[0]) == 0.5
 
 
 def test_at_the_base_learning_rate_of_article_3_nothing_is_learned(run_script, tmp_path):
@@ -242,6 +265,18 @@ def test_faults_are_one_line(run_script, tmp_path):
             run_script(script, '--model_save_path', tmp_path / 'none', *flags)
         with pytest.raises(cli.UserError, match='another network.*--model_save_path'):
             run_script(script, *(flags + model))       # the checkpoint is of NETWORK
+
+
+def test_the_recorded_losses_are_near_the_print():
+    with open(os.path.join(ROOT, 'results', 'logs', 'lenet-train-seed1.log')) as file:
+        losses = dict(loss_lines(file.read()))
+    # 60 drawings of the first weights gave 4.5 to 8.1.
+    assert 4 < losses[1] < 9
+    # The L2 loss, 0.62 at first, and on top of it the cross entropy of one batch of 100 with dropout. The
+    # standard deviation of the latter, measured at step 1001, is 0.076 over batches: three of the difference of two.
+    printed = {1001: 0.824825, 2001: 0.646993, 3001: 0.759975, 4001: 0.68468, 5001: 0.630368}
+    for step, loss in printed.items():
+        assert losses[step] > 0.55 and abs(losses[step] - loss) < 0.32
 
 
 @pytest.mark.real_data
