@@ -1,21 +1,30 @@
 # The set-up. `make` alone says what there is. PYTHON=/path/to/python3.7 names the Python to use.
 
 PY = .venv/bin/python
+PY2 = .venv-tf2/bin/python
+# What the tests are on TensorFlow 2.x.
+TESTS2 = tests/test_tf1.py
 
 help:
 	@echo 'make mnist   set up, get the MNIST data, train the network of article 3 and evaluate it'
-	@echo 'make test    set up and run the tests'
+	@echo 'make test    set up and run the tests, also with tf1.py on TensorFlow 2.x where Python is 3.11 to 3.13'
 	@echo 'make venv    set up: TensorFlow 1.15 and all else, in .venv, as requirements.lock pins it'
+	@echo 'make venv-tf2   set up: TensorFlow 2.x, in .venv-tf2, as tf2/requirements.lock pins it'
 	@echo 'make tensorboard   show the graphs and curves of all runs: http://localhost:6006'
-	@echo 'make clean   delete .venv and caches; data, checkpoints and pictures stay'
+	@echo 'make clean   delete .venv, .venv-tf2 and caches; data, checkpoints and pictures stay'
 	@echo 'make notebooks   for maintainers: run the notebooks on the real data, and store what they show'
 	@echo 'make lock    for maintainers: bring requirements.lock up to setup.py, keeping the pins that fit'
+	@echo 'make lock-tf2   for maintainers: bring tf2/requirements.lock up to tf2/requirements.in, likewise'
 
 # Not known to be whole: a .venv without its stamp (an interrupted set-up), one that was moved together
 # with the project (the stamp holds the folder), one whose Python is gone or is not 3.7.
+WHOLE = { test "`cat .venv/ready 2>/dev/null`" = "`pwd -P`" && \
+    $(PY) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 7))' 2>/dev/null; }
+WHOLE2 = { test "`cat .venv-tf2/ready 2>/dev/null`" = "`pwd -P`" && \
+    $(PY2) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; }
+
 venv:
-	@if test -e .venv && ! { test "`cat .venv/ready 2>/dev/null`" = "`pwd -P`" && \
-	    $(PY) -c 'import sys; sys.exit(sys.version_info[:2] != (3, 7))' 2>/dev/null; }; then \
+	@if test -e .venv && ! $(WHOLE); then \
 	    echo '.venv is incomplete, was moved, or has lost its Python 3.7: it is made anew.'; \
 	    rm -f .venv/ready; \
 	fi
@@ -35,16 +44,59 @@ venv:
 	@pwd -P > $@
 	@echo 'Ready: source .venv/bin/activate'
 
-test: venv
-	@$(PY) -m pytest -ra -n 2 tests
+# The same for TensorFlow 2.x. The project is not installed there: tf1.py puts it on the path.
+venv-tf2:
+	@if test -e .venv-tf2 && ! $(WHOLE2); then \
+	    echo '.venv-tf2 is incomplete, was moved, or has lost its Python: it is made anew.'; \
+	    rm -f .venv-tf2/ready; \
+	fi
+	@$(MAKE) -s .venv-tf2/ready
+
+.venv-tf2/ready: tf2/requirements.lock
+	@test -e $@ || { python=`./find_python.sh 2.x` && rm -rf .venv-tf2 && \
+	    echo "Making .venv-tf2 with $$python" && "$$python" -m venv .venv-tf2; }
+	@rm -f $@
+	@echo 'Installing tf2/requirements.lock in .venv-tf2: TensorFlow alone is 600 MB, a few minutes the first time'
+	@awk '/^[a-z]/ { keep = /^(pip|setuptools|wheel)==/ } keep' tf2/requirements.lock > .venv-tf2/build.lock
+	@$(PY2) -m pip install -q --require-hashes -r .venv-tf2/build.lock
+	@$(PY2) -m pip install --require-hashes --no-build-isolation -r tf2/requirements.lock
+	@pwd -P > $@
+	@echo 'Ready: .venv-tf2/bin/python tf1.py ch03_training_tricks/mnist_train.py, or another program'
+
+# Without a .venv and a Python 3.7 to make it, TensorFlow 2.x: says so, sets up, and leaves in $$run how
+# to run a program.
+CHOOSE = if $(WHOLE) || ./find_python.sh >/dev/null 2>&1; then \
+	    $(MAKE) -s venv && run=$(PY); \
+	else \
+	    ./find_python.sh any >/dev/null && \
+	    echo 'No Python 3.7, so no TensorFlow 1.15: going on with TensorFlow 2.x, by way of tf1.py.' && \
+	    $(MAKE) -s venv-tf2 && run='$(PY2) tf1.py'; \
+	fi || exit
+
+# The second part, by another Python, is left out where there is none, or no network to set it up.
+test:
+	@$(CHOOSE); \
+	test "$$run" = $(PY) || exec $(MAKE) -s test-tf2; \
+	$(PY) -m pytest -ra -n 2 tests || exit; \
+	if ! $(WHOLE2) && ! ./find_python.sh 2.x >/dev/null 2>&1; then \
+	    echo 'Not tested on TensorFlow 2.x: no CPython 3.11, 3.12 or 3.13 was found.'; \
+	elif ! $(MAKE) -s venv-tf2; then \
+	    echo 'Not tested on TensorFlow 2.x: .venv-tf2 could not be made, see above.'; \
+	else \
+	    $(MAKE) -s test-tf2; \
+	fi
+
+test-tf2: venv-tf2
+	@$(PY2) tf1.py -m pytest -ra -n 2 $(TESTS2)
 
 # With ch02 or so in NOTEBOOKS, only these.
 notebooks: venv
 	@$(PY) results/notebooks.py $(NOTEBOOKS)
 
 # Status 3 of `data fetch`: the files are not there, and no mirror can be reached.
-mnist: venv
-	@status=0; $(PY) -m data fetch mnist || status=$$?; \
+mnist:
+	@$(CHOOSE); \
+	status=0; $$run -m data fetch mnist || status=$$?; \
 	case $$status in \
 	0) sample= ;; \
 	3) sample=--sample; \
@@ -52,8 +104,8 @@ mnist: venv
 	        'task. Its numbers are not those of the article.' ;; \
 	*) exit $$status ;; \
 	esac; \
-	$(PY) ch03_training_tricks/mnist_train.py $$sample && \
-	$(PY) ch03_training_tricks/mnist_eval.py --once $$sample
+	$$run ch03_training_tricks/mnist_train.py $$sample && \
+	$$run ch03_training_tricks/mnist_eval.py --once $$sample
 
 # On this machine only: it asks for no password, and shows files of yours. LOGDIR=runs/ch07_acceleration for one chapter.
 LOGDIR = $(if $(TF_TUTORIAL_RUNS),$(TF_TUTORIAL_RUNS),runs)
@@ -79,8 +131,26 @@ lock:
 	    build/lock/requirements.lock > build/lock/short && mv build/lock/short requirements.lock
 	@rm -rf build/lock
 
+# One lock for CPython 3.11 to 3.13 on Linux (x86-64 and ARM), macOS (Apple silicon) and Windows.
+lock-tf2:
+	@rm -rf build/lock-tf2 && mkdir -p build && python3 -m venv build/lock-tf2
+	@build/lock-tf2/bin/python -m pip install -q uv==0.13.9
+	@printf '%s\n' '[tool.uv]' "environments = [\"python_full_version >= '3.11' and python_full_version < '3.14'\"]" \
+	    'required-environments = [' "\"sys_platform == 'linux' and platform_machine == 'x86_64'\"," \
+	    "\"sys_platform == 'linux' and platform_machine == 'aarch64'\"," \
+	    "\"sys_platform == 'darwin' and platform_machine == 'arm64'\"," \
+	    "\"sys_platform == 'win32' and platform_machine == 'AMD64'\"]" > build/lock-tf2/pyproject.toml
+	@test ! -e tf2/requirements.lock || cp tf2/requirements.lock build/lock-tf2/
+	@python=`./find_python.sh 2.x` && UV_CUSTOM_COMPILE_COMMAND='make lock-tf2' build/lock-tf2/bin/uv -q \
+	    --project build/lock-tf2 pip compile tf2/requirements.in --universal --python "$$python" \
+	    --python-version 3.11 --generate-hashes --no-annotate -o build/lock-tf2/requirements.lock >/dev/null
+	@sed -e "s/ ; python_full_version < '3.14' and / ; /" -e "s/ ; python_full_version < '3.14' / /" \
+	    -e "s/ and python_full_version < '3.14' / /" build/lock-tf2/requirements.lock > build/lock-tf2/short && \
+	    mv build/lock-tf2/short tf2/requirements.lock
+	@rm -rf build/lock-tf2
+
 clean:
-	rm -rf .venv build .pytest_cache *.egg-info
+	rm -rf .venv .venv-tf2 build .pytest_cache *.egg-info
 	find . \( -name .git -o -name runs \) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
-.PHONY: help venv test notebooks mnist tensorboard lock clean
+.PHONY: help venv venv-tf2 test test-tf2 lock-tf2 notebooks mnist tensorboard lock clean

@@ -103,7 +103,8 @@ def make_tensorflow():
     if not cli.verbose():
         os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
         # TensorFlow and Keras give the advice of 2.x with Python's warnings.
-        warnings.filterwarnings('ignore', '.* is deprecated and will be removed in a future version')
+        for text in 'will be removed in a future version', 'You are saving your model as an HDF5 file':
+            warnings.filterwarnings('ignore', '.*' + text)
     # Before the import: Keras 3 has no cells for tf.nn, and no tf.layers.
     os.environ['TF_USE_LEGACY_KERAS'] = '1'
     with silence():
@@ -114,10 +115,12 @@ def make_tensorflow():
     if numpy.lib.NumpyVersion(numpy.__version__) >= '2.0.0':
         numpy.set_printoptions(legacy='1.25')           # 0.5, not np.float32(0.5)
 
+    from tensorflow.python import pywrap_tensorflow
     from tensorflow.python.framework import indexed_slices, ops, tensor
-    from tensorflow.python.util import nest
+    from tensorflow.python.util import _pywrap_util_port, nest
     move(ops, Tensor=tensor.Tensor, IndexedSlices=indexed_slices.IndexedSlices)
     move(nest, is_sequence=nest.is_nested)
+    move(pywrap_tensorflow, IsMklEnabled=_pywrap_util_port.IsMklEnabled)
 
     made = module('tensorflow', __doc__=v1.__doc__, __file__=tensorflow.__file__, __path__=tensorflow.__path__,
                   __spec__=tensorflow.__spec__, compat=tensorflow.compat)
@@ -135,6 +138,8 @@ def make_tensorflow():
 
 def make_contrib():
     import tf_slim
+    from tf_keras.src import legacy_tf_layers
+    sys.modules.setdefault('tf_keras.legacy_tf_layers', legacy_tf_layers)
     return module(
         'tensorflow.contrib', __path__=[],
         layers=sys.modules.setdefault('tensorflow.contrib.layers', tf_slim),
