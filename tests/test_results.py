@@ -134,3 +134,9 @@ def test_a_correct_input_is_at_least_twice_as_fast_as_the_printed_one():
     ratios = {int(way): float(ratio) for way, ratio in re.findall(
         r'^ ?(\d+) .{43} +\d+ +\d+ +(\d+\.\d\d)$', report.read('input_speed')[0], re.MULTILINE)}
     assert ratios[0] == 1 and ratios[4] >= 2 and ratios[6] >= 2
+
+
+@pytest.mark.parametrize('name', ['async', 'sync', 'sync-2of3', 'in_graph'])
+def test_ten_of_ten_runs_of_each_distributed_program_end(name):
+    ended, longest, lowest = report.ten_runs('launch-' + name)
+    assert ended == '10 of 10' and float(longest) < 10 and float(lowest) > 0.95
