@@ -109,6 +109,12 @@ def test_mnist_fc_learns_and_a_seed_repeats_it(run_script):
                      first, re.MULTILINE), 'the line as printed, with its blank at the end'
 
 
+def test_a_batch_learns_more_than_single_pictures_in_as_many_steps(run_script):
+    test = [accuracies(run_script('ch02_mnist_basics/mnist_fc.py', '--training_steps', 301, '--learning_rate', 0.1,
+                                  '--seed', 1, '--batch_size', size), 'test')[0] for size in (1, 100)]
+    assert test[1] > test[0] + 0.1
+
+
 def test_mnist_fc_stops_at_a_loss_that_is_no_number(shell):
     result = shell('ch02_mnist_basics/mnist_fc.py', '--learning_rate', '1e30', '--training_steps', 50)
     assert result.returncode == 1

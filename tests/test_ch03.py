@@ -128,6 +128,9 @@ def test_variables_and_losses_are_as_printed():
 def test_train_saves_as_printed_resumes_and_evaluates(run_script, tmp_path):
     folder = tmp_path / 'runs' / 'sample' / 'ch03_training_tricks' / 'model'
     first = run_script(TRAIN, '--training_steps', 1500, '--seed', 1)
+    assert re.findall(r'^Extracting .*/(.*)$', first, re.MULTILINE) == [
+        'train-images-idx3-ubyte.gz', 'train-labels-idx1-ubyte.gz',
+        't10k-images-idx3-ubyte.gz', 't10k-labels-idx1-ubyte.gz']
     assert [step for step, _ in loss_lines(first)] == [1, 1001]
     assert 2 < loss_lines(first)[0][1] < 6 and loss_lines(first)[1][1] < 0.5, 'it learns at the printed rate'
     assert {name.split('.index')[0] for name in os.listdir(str(folder)) if name.endswith('.index')} == {
@@ -369,6 +372,14 @@ def test_damaged_data_stop_the_training(shell, tmp_path):
     assert result.returncode == 1 and 'Traceback' not in result.stderr
     assert 'train-images-idx3-ubyte.gz is empty' in result.stderr
     assert not (tmp_path / 'runs').exists()
+
+
+def test_the_recorded_accuracy_of_step_1_is_a_guess():
+    for seed in 1, 2, 3:
+        with open(os.path.join(ROOT, 'results', 'logs', 'mnist_eval-seed%d.log' % seed)) as file:
+            step, accuracy = accuracy_lines(file.read())[0]
+        # Article: 0.0616. One answer for most pictures, whatever it is, is right for a tenth of them or so.
+        assert step == 1 and 0.05 < accuracy < 0.2
 
 
 @pytest.mark.real_data
