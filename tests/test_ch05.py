@@ -456,6 +456,33 @@ def test_generate_at_temperature_zero_takes_the_likeliest(run_script, trained):
     assert len(sentences) == 5 and len(set(sentences)) == 1
 
 
+def test_a_generated_word_is_the_next_input(trained, monkeypatch, capsys):
+    """Figure 3's way: words are read in without output, then each output is the next input, until the end."""
+    import tensorflow as tf
+    module = load(CHAPTER + 'ptb_generate.py')
+    vocabulary = module.saved_model.read_vocabulary(trained[0])
+    answers = ['w5', 'w9', '<eos>']
+    drawn = iter(answers)
+    monkeypatch.setattr(module, 'draw', lambda *arguments: vocabulary[next(drawn)])
+    fed, states = [], []
+    run = tf.Session.run
+
+    def record(session, fetches, feed_dict=None, **settings):
+        results = run(session, fetches, feed_dict, **settings)
+        if feed_dict and len(feed_dict) == 2:        # not what restores the model
+            word, state = feed_dict.values()
+            fed.append(word[0][0])
+            states.append((state, results[1]))
+        return results
+    monkeypatch.setattr(tf.Session, 'run', record)
+    module.main(['--model_save_path', trained[0], '--seed_words', 'w1 w2', '--num_sentences', '1'])
+    assert capsys.readouterr().out == 'w1 w2 w5 w9\n'
+    assert fed == [vocabulary[word] for word in ['<eos>', 'w1', 'w2', 'w5', 'w9']]
+    # The state goes on from word to word.
+    for (_, left), (taken, _) in zip(states, states[1:]):
+        assert np.array_equal(left, taken) and np.any(left)
+
+
 def test_draw_follows_the_temperature():
     generator = load(CHAPTER + 'ptb_generate.py')
     logits, allowed = np.log([0.5, 0.25, 0.125, 0.125]), np.array([True, True, True, False])
@@ -562,3 +589,17 @@ def test_recorded_trainings_are_near_the_print():
             # Untrained, within 1 %; in the first epoch each line is a mean with the steep beginning in it.
             band = 0.01 if step == 0 else 0.05 if epoch == 1 else 0.03
             assert ours == pytest.approx(printed, rel=band), (epoch, step)
+
+
+def test_recorded_companions_of_the_training():
+    """What RESULTS.md has beside the article: a training that was killed, the shared cell, the fast evaluation."""
+    curve = load(CHAPTER + 'perplexity_curve.py')
+    logs = os.path.join(ROOT, 'results', 'logs')
+    whole = np.mean([curve.read_log(path)[2] for path in curve.RECORDED])
+    assert curve.read_log(os.path.join(logs, 'ptb_train-killed.log'))[2] == pytest.approx(whole, rel=0.03)
+    # Half of the LSTM's weights are missing.
+    assert curve.read_log(os.path.join(logs, 'shared_layers-seed1.log'))[2] > 1.03 * whole
+    with open(os.path.join(logs, 'fast_eval.log')) as file:
+        text = file.read()
+    assert len(set(re.findall(r'perplexity (\d+\.\d{3}) over 9999 words', text))) == 1
+    assert numbers(text, 'in the median round')[0] > 5

@@ -248,7 +248,7 @@ def test_recorded_epochs_are_near_the_print():
 
 
 @pytest.mark.real_data
-def test_keras_has_60000_pictures_and_the_others_55000(real_data):
+def test_keras_has_60000_pictures_and_the_others_55000(real_data, monkeypatch):
     module = load(CHAPTER + 'keras_cnn.py')
     seen = []
     module.train = seen.append          # in place of training
@@ -256,6 +256,28 @@ def test_keras_has_60000_pictures_and_the_others_55000(real_data):
     images = seen[0].train.images
     assert images.shape == (60000, 28, 28, 1) and images.dtype == np.uint8 and images.max() == 255
     assert seen[0].test.num_examples == 10000
+    for name in 'tflearn_cnn', 'slim_cnn':
+        module = load(CHAPTER + name + '.py')
+        module.train = seen.append
+        module.evaluate = lambda mnist: 0
+        module.main(['--data_dir', real_data])
+        assert seen[-1].train.images.shape == (55000, 784) and seen[-1].test.num_examples == 10000
+    module = load(CHAPTER + 'contrib_learn_cnn.py')
+
+    class Estimator:
+        def __init__(self, **kwargs):
+            pass
+
+        def fit(self, images, labels, **kwargs):
+            seen.append((images, labels))
+
+        def predict(self, images, **kwargs):
+            return np.zeros(len(images))
+    monkeypatch.setattr(module.learn, 'Estimator', Estimator)
+    module.main(['--data_dir', real_data])
+    images, labels = seen[-1]
+    # Pixels from 0 to 1, and labels as they are, not one-hot.
+    assert images.shape == (55000, 784) and images.max() == 1 and labels.shape == (55000,)
 
 
 def test_table_of_the_interfaces(run_script):
