@@ -11,9 +11,10 @@ help:
 	@echo 'make venv    set up: TensorFlow 1.15 and all else, in .venv, as requirements.lock pins it'
 	@echo 'make venv-tf2   set up: TensorFlow 2.x, in .venv-tf2, as tf2/requirements.lock pins it'
 	@echo 'make tensorboard   show the graphs and curves of all runs: http://localhost:6006'
-	@echo 'make clean   delete .venv, .venv-tf2 and caches; data, checkpoints and pictures stay'
+	@echo 'make clean   delete .venv, .venv-tf2, .venv-tensorboard and caches; data, checkpoints and pictures stay'
 	@echo 'make notebooks   for maintainers: run the notebooks on the real data, and store what they show'
 	@echo 'make lock    for maintainers: bring requirements.lock up to setup.py, keeping the pins that fit'
+	@echo 'make lock-tensorboard   for maintainers: bring requirements/tensorboard.lock up to date'
 	@echo 'make lock-tf2   for maintainers: bring tf2/requirements.lock up to tf2/requirements.in, likewise'
 
 # Not known to be whole: a .venv without its stamp (an interrupted set-up), one that was moved together
@@ -107,12 +108,22 @@ mnist:
 	$$run ch03_training_tricks/mnist_train.py $$sample && \
 	$$run ch03_training_tricks/mnist_eval.py --once $$sample
 
+# Not TensorFlow 1.15's own TensorBoard, 1.15: there the colours by device, article 7's figure 2, do not work.
+.venv-tensorboard/ready: requirements/tensorboard.lock
+	@python=`./find_python.sh 2>/dev/null || ./find_python.sh any` && rm -rf .venv-tensorboard && \
+	    echo 'Installing requirements/tensorboard.lock in .venv-tensorboard: 40 MB' && \
+	    "$$python" -m venv .venv-tensorboard
+	@.venv-tensorboard/bin/python -m pip install -q --require-hashes -r $<
+	@pwd -P > $@
+
 # On this machine only: it asks for no password, and shows files of yours. LOGDIR=runs/ch07_acceleration for one chapter.
 LOGDIR = $(if $(TF_TUTORIAL_RUNS),$(TF_TUTORIAL_RUNS),runs)
-tensorboard: venv
-	@$(PY) -c 'import sys, glob; sys.exit(not glob.glob("$(LOGDIR)/**/events.out.*", recursive=True))' || { \
+tensorboard:
+	@test -n "`find '$(LOGDIR)' -name 'events.out.*' 2>/dev/null | head -1`" || { \
 	    echo 'There is nothing to show in $(LOGDIR): run ch02_mnist_basics/vector_sum.py first'; exit 1; }
-	@.venv/bin/tensorboard --logdir '$(LOGDIR)' --host localhost
+	@test "`cat .venv-tensorboard/ready 2>/dev/null`" = "`pwd -P`" || rm -f .venv-tensorboard/ready
+	@$(MAKE) -s .venv-tensorboard/ready
+	@.venv-tensorboard/bin/python -m tensorboard.main --logdir '$(LOGDIR)' --host localhost --load_fast=false 2>&1
 
 # One lock for Linux, macOS and Windows. Lines for other Pythons than 3.7 are left out, and so is the
 # condition "only on 3.7" of all others: with it, pip on another Python would silently install nothing.
@@ -149,8 +160,19 @@ lock-tf2:
 	    mv build/lock-tf2/short tf2/requirements.lock
 	@rm -rf build/lock-tf2
 
+# The same for TensorBoard, for CPython 3.7 and 3.11 to 3.13.
+lock-tensorboard:
+	@rm -rf build/lock-tensorboard && mkdir -p build && python3 -m venv build/lock-tensorboard
+	@build/lock-tensorboard/bin/python -m pip install -q uv==0.13.9
+	@printf '%s\n' '[tool.uv]' "environments = [\"python_full_version < '3.8'\"," \
+	    "\"python_full_version >= '3.11' and python_full_version < '3.14'\"]" > build/lock-tensorboard/pyproject.toml
+	@python=`./find_python.sh` && UV_CUSTOM_COMPILE_COMMAND='make lock-tensorboard' build/lock-tensorboard/bin/uv -q \
+	    --project build/lock-tensorboard pip compile requirements/tensorboard.in --universal --python "$$python" \
+	    --python-version 3.7 --generate-hashes --no-annotate -o requirements/tensorboard.lock >/dev/null
+	@rm -rf build/lock-tensorboard
+
 clean:
-	rm -rf .venv .venv-tf2 build .pytest_cache *.egg-info
+	rm -rf .venv .venv-tf2 .venv-tensorboard build .pytest_cache *.egg-info
 	find . \( -name .git -o -name runs \) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
-.PHONY: help venv venv-tf2 test test-tf2 lock-tf2 notebooks mnist tensorboard lock clean
+.PHONY: help venv venv-tf2 test test-tf2 lock-tf2 lock-tensorboard notebooks mnist tensorboard lock clean
