@@ -9,15 +9,16 @@
 Shows the median time of a training step of article 3's network, article 4's LeNet and article 5's language model,
 at their printed sizes and settings, on random data; TensorFlow runs the programs' own trainings (benchmark_tf.py),
 PyTorch the same in its own words (benchmark_torch.py). First it checks that both compute the same: from the same
-weights, with dropout off, the same loss, and the same weights after some steps. A name that begins with
-"pytorch" runs benchmark_torch.py, any other benchmark_tf.py. The first is the one that others are compared with.
+weights, without dropout, the same loss, and the same weights after some steps. A name that begins with "pytorch"
+runs benchmark_torch.py, any other benchmark_tf.py. The first is the one that the others are compared with.
 
-In each round each build is a process of its own, in another order each time, with as many threads as it takes
-by itself: all cores. A step counts from one batch to the next, feeding included. The floating-point operations
-are those of the matrix products and convolutions alone, see `flop` below; the last row of each build is one
-product of two square matrices by its own sgemm, and the share is of the fastest of these.
+In each round each build is a process of its own, in another order each time, and uses all cores: TensorFlow by
+itself, PyTorch as it is told. A step lasts from one batch to the next, feeding and fetching included. The
+floating-point operations are those of the matrix products and convolutions alone, see `flop` below. The last
+rows are one product of two square matrices by each build's own sgemm; the share is of the fastest of these.
 
-Takes eight minutes on two cores with four builds. Nothing else should run meanwhile.
+Takes eight minutes on two cores with four builds. Nothing else should run meanwhile: two of them wait for their
+threads by spinning, and lose ten times their speed beside another program.
 """
 import argparse
 import datetime
@@ -144,26 +145,26 @@ def measure(trainings, sgemm, args):
 
 # Counting
 
-def flop(name, sgemm_size=SGEMM_SIZE):
+def flop(name):
     """The floating-point operations of a training step: 2 for each multiply-add of products and convolutions.
 
     A layer multiplies once forward, once backward for its weights, and once more for its inputs, which the first
     layer spares itself. What goes element by element, such as dropout, pooling and the update, is left out.
     """
     rows = TRAIN_BATCH_SIZE * TRAIN_NUM_STEP
-    # Pairs of a layer's multiply-adds forward and how often they come.
+    # A layer's multiply-adds forward, and how many times they come.
     layers = {
         MLP: [(BATCH_SIZE * 784 * 500, 2), (BATCH_SIZE * 500 * 10, 3)],
         LENET: [(BATCH_SIZE * 28 * 28 * 32 * 5 * 5 * 1, 2), (BATCH_SIZE * 14 * 14 * 64 * 5 * 5 * 32, 3),
                 (BATCH_SIZE * 7 * 7 * 64 * 512, 3), (BATCH_SIZE * 512 * 10, 3)],
         # Each LSTM layer makes four gates of its input and its state; the embedding is looked up.
         PTB: [(rows * 2 * HIDDEN_SIZE * 4 * HIDDEN_SIZE, 3)] * 2 + [(rows * HIDDEN_SIZE * VOCAB_SIZE, 3)],
-        SGEMM: [(sgemm_size ** 3, 1)],
+        SGEMM: [(SGEMM_SIZE ** 3, 1)],
     }
     return sum(2 * multiply_adds * times for multiply_adds, times in layers[name])
 
 
-def table(rounds, sgemm_size=SGEMM_SIZE):
+def table(rounds):
     """The table in Markdown.
 
     Args:
@@ -172,7 +173,7 @@ def table(rounds, sgemm_size=SGEMM_SIZE):
     builds = list(rounds[0])
 
     def rate(name, build):
-        return flop(name, sgemm_size) / 1e6 / statistics.median(times[build][name] for times in rounds)
+        return flop(name) / 1e6 / statistics.median(times[build][name] for times in rounds)
 
     best = max(builds, key=lambda build: rate(SGEMM, build))
     lines = ['| | build | ms a step | lowest to highest | speed / %s | GFLOP a step | GFLOP/s | of sgemm |' % builds[0],
@@ -183,11 +184,11 @@ def table(rounds, sgemm_size=SGEMM_SIZE):
             # By round, so that what slows a whole round down cancels out.
             ratio = statistics.median(times[builds[0]][name] / times[build][name] for times in rounds)
             lines.append('| %s | %s | %.2f | %.2f to %.2f | %.2f | %.3f | %.0f | %.0f %% |' % (
-                name, build, statistics.median(took), min(took), max(took), ratio, flop(name, sgemm_size) / 1e9,
+                name, build, statistics.median(took), min(took), max(took), ratio, flop(name) / 1e9,
                 rate(name, build), 100 * rate(name, build) / rate(SGEMM, best)))
     lines.append('')
     lines.append('The sgemm rate is that of %s: %.0f GFLOP/s for matrices of %d x %d, float32, the highest here.' % (
-        best, rate(SGEMM, best), sgemm_size, sgemm_size))
+        best, rate(SGEMM, best), SGEMM_SIZE, SGEMM_SIZE))
     return '\n'.join(lines)
 
 
@@ -260,9 +261,11 @@ def main(argv=None):
     parser.add_argument('--python', type=build, action='append', metavar='NAME=COMMAND',
                         help='a build and the command of its Python, which may set variables: '
                              '"intel tuned=env KMP_BLOCKTIME=0 .venv-intel/bin/python"; give it once for each build')
-    parser.add_constants(globals(), ROUNDS='rounds of all builds', SGEMM_SIZE='rows of the square matrices')
-    parser.add_argument('--seconds', type=cli.non_negative_float, default=SECONDS, metavar='SECONDS',
-                        help='timed steps of each network in each process (default: %(default)s)')
+    parser.add_constants(
+        globals(),
+        ROUNDS='rounds of all builds',
+        SECONDS='seconds of timed steps, for each network in each process',
+        SGEMM_SIZE='rows and columns of the square matrices')
     parser.add_argument('--seed', type=int, default=1, metavar='N',
                         help='random seed of weights and data (default: %(default)s)')
     args = parser.parse(argv)
@@ -270,7 +273,7 @@ def main(argv=None):
     if not commands:
         raise cli.UserError('no build to measure: make one, or name one by --python')
 
-    import record
+    import record               # wants setuptools, which the other environments may not have
     print('%s, %s; seed %d' % (record.processor(), datetime.date.today().isoformat(), args.seed))
     check(commands, args.seed)
 
@@ -279,7 +282,7 @@ def main(argv=None):
         names = list(commands)
         times = {}
         for name in names[i % len(names):] + names[:i % len(names)]:
-            found = run(name, commands[name], '--seconds', str(args.seconds), '--sgemm_size', str(SGEMM_SIZE),
+            found = run(name, commands[name], '--seconds', str(SECONDS), '--sgemm_size', str(SGEMM_SIZE),
                         '--seed', str(args.seed))
             if not rounds:
                 print('%s: %s' % (name, found['versions']))
@@ -288,7 +291,7 @@ def main(argv=None):
                 '%s %.2f' % item for item in times[name].items())))
         rounds.append({name: times[name] for name in names})
     print()
-    print(table(rounds, SGEMM_SIZE))
+    print(table(rounds))
 
 
 if __name__ == '__main__':

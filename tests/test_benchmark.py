@@ -1,0 +1,148 @@
+"""results/benchmark.py: its trainings are the scripts' own, its counts are TensorFlow's, its table is right."""
+import json
+import os
+import re
+import sys
+
+import pytest
+import tensorflow as tf
+from tensorflow.python.framework import ops
+from tensorflow.python.profiler.internal import flops_registry  # noqa: F401 (counts what goes backward)
+
+from conftest import ROOT
+
+sys.path.insert(0, os.path.join(ROOT, 'results'))
+import benchmark  # noqa: E402
+import benchmark_tf  # noqa: E402
+
+LOG = os.path.join(ROOT, 'results', 'logs', 'benchmark.log')
+TORCH = os.path.join(ROOT, '.venv-torch', 'bin', 'python')
+ROW = r'^\| ([^|]+) \| ([^|]+) \| ([\d.]+) \| ([\d.]+) to ([\d.]+) \| ([\d.]+) \| ([\d.]+) \| (\d+) \| (\d+) % \|$'
+ROUND = r'^round (\d+)  (.+?) +784-500-10 network ([\d.]+)  LeNet ([\d.]+)  PTB LSTM ([\d.]+)  sgemm ([\d.]+) ms$'
+
+
+def rows(text):
+    """{(name, build): [median, lowest, highest, ratio, GFLOP, GFLOP/s, percent]} of a printed table."""
+    return {row[:2]: [float(cell) for cell in row[2:]] for row in re.findall(ROW, text, re.MULTILINE)}
+
+
+@pytest.mark.parametrize('name, train', [(benchmark.LENET, benchmark_tf.lenet), (benchmark.PTB, benchmark_tf.ptb)])
+def test_operations_are_those_that_tensorflow_counts_in_the_training_graph(name, train):
+    graphs = []
+
+    def tick():
+        graphs.append(tf.get_default_graph())
+        raise benchmark.Enough
+
+    with pytest.raises(benchmark.Enough):
+        train(tick, seed=1)
+    definition = graphs[0].as_graph_def()
+    for node in definition.node:
+        # The gradient of the first input hangs on a control edge alone, and so is not computed when it runs.
+        node.input[:] = [name for name in node.input if not name.startswith('^')]
+    updates = [node.name for node in definition.node if node.op in ('ApplyGradientDescent', 'ScatterSub')]
+    needed = tf.graph_util.extract_sub_graph(definition, updates)
+    counted = [ops.get_stats_for_node_def(graphs[0], node, 'flops').value
+               for node in needed.node if re.match('MatMul|Conv2D', node.op)]
+    assert sum(counted) == benchmark.flop(name)
+
+
+def test_operations_of_the_full_network():
+    assert benchmark.flop(benchmark.MLP) == 2 * 100 * (2 * 784 * 500 + 3 * 500 * 10) == 159800000
+
+
+def test_the_programs_own_steps_are_timed(run_script):
+    out = run_script('results/benchmark.py', '--python', 'this=' + sys.executable, '--rounds', 1, '--seconds', 0.1,
+                     '--sgemm_size', 256)
+    assert re.search(r'^this: TensorFlow %s, NumPy ' % re.escape(tf.__version__), out, re.MULTILINE)
+    (_, build, *times), = re.findall(ROUND, out, re.MULTILINE)
+    found = rows(out)
+    assert build == 'this' and [key[0] for key in found] == list(benchmark.MODELS) + [benchmark.SGEMM]
+    for took, (median, lowest, highest, ratio, gflop, rate, _) in zip(map(float, times), found.values()):
+        assert 0 < took == median == lowest == highest and ratio == 1
+        assert rate == pytest.approx(gflop / took * 1000, rel=0.05, abs=1)
+    assert found[benchmark.SGEMM, 'this'][-1] == 100
+    # A step of the language model is at least 50 times the work of one of the full network.
+    assert found[benchmark.PTB, 'this'][0] > 5 * found[benchmark.MLP, 'this'][0]
+
+
+FAKE = '''
+import json, os, sys
+kind, speed, turn = os.path.basename(sys.argv[2]), float(sys.argv[1]), %r
+with open(turn, 'a') as file:
+    file.write('%%s ' %% sys.argv[1])
+if '--weights' in sys.argv:
+    print(json.dumps({'LeNet': [6.5, 6.5 + speed / 1e6, 0.0]} if 'torch' in kind else {}))
+elif speed == 13:
+    print('Traceback\\nOSError: no luck', file=sys.stderr)
+    sys.exit(3)
+else:
+    # The machine slows down by half at each process.
+    slow = 1.5 ** len(open(turn).read().split())
+    times = dict.fromkeys(['784-500-10 network', 'LeNet', 'PTB LSTM', 'sgemm'], 100 * slow / speed)
+    print('noise')
+    print(json.dumps({'times': times, 'versions': 'Fake 1'}))
+'''
+
+
+@pytest.fixture
+def fake(tmp_path):
+    """fake(name, speed) is a build that only says how fast it is; fake.turns() the order in which they ran."""
+    program, turn = tmp_path / 'fake.py', tmp_path / 'turns'
+    program.write_text(FAKE % str(turn))
+
+    def flag(name, speed):
+        # The first argument is the speed; the benchmark adds tf1.py and benchmark_tf.py, or benchmark_torch.py.
+        return ['--python', '%s=%s %s %s' % (name, sys.executable, program, speed)]
+    flag.turns = lambda: turn.read_text().split()
+    return flag
+
+
+def test_builds_take_turns_and_are_compared_round_by_round(run_script, fake):
+    out = run_script('results/benchmark.py', '--rounds', 2, *fake('one', 1) + fake('two', 2))
+    assert fake.turns() == ['1', '2', '2', '1']
+    found = rows(out)
+    # one: 150 and 100 * 1.5 ** 4 = 506.25; two: 112.5 and 168.75; 150 / 112.5 = 1.33, 506.25 / 168.75 = 3.
+    assert found['LeNet', 'one'][:4] == [328.12, 150, 506.25, 1]
+    assert found['LeNet', 'two'][:4] == [140.62, 112.5, 168.75, 2.17]
+    rate = 2 * 4096 ** 3 / 140.625e6
+    assert 'The sgemm rate is that of two: %.0f GFLOP/s for matrices of 4096 x 4096' % rate in out
+    assert found['LeNet', 'two'][-1] == round(100 * benchmark.flop('LeNet') / 140.625e6 / rate)
+
+
+def test_a_pytorch_that_computes_something_else_is_refused(run_script, fake):
+    out = run_script('results/benchmark.py', '--rounds', 1, *fake('one', 1) + fake('pytorch', 2))
+    assert 'Check of LeNet: loss 6.500000 by one and 6.500002 by pytorch; weights after 3 steps' in out
+    with pytest.raises(Exception, match='LeNet: one and pytorch do not compute the same'):
+        run_script('results/benchmark.py', '--rounds', 1, *fake('one', 1) + fake('pytorch', 2000))
+
+
+def test_faults_are_one_line(shell, fake):
+    for flags, status, message in (
+            (fake('ok', 1) + fake('bad', 13), 1, 'bad failed with status 3: OSError: no luck'),
+            (['--python', 'gone=/nowhere/python'], 1, 'gone: /nowhere/python: No such file or directory'),
+            (['--python', 'nothing'], 2, "argument --python: must be NAME=COMMAND, not 'nothing'")):
+        done = shell('results/benchmark.py', *flags)
+        assert done.returncode == status and message in done.stderr and done.stderr.count('\n') == 1
+
+
+@pytest.mark.skipif(not os.path.exists(TORCH), reason='needs .venv-torch, see results/benchmark.py')
+def test_pytorch_computes_the_same():
+    benchmark.check({'this': [sys.executable], 'pytorch': [TORCH]}, seed=1)
+
+
+@pytest.mark.skipif(not os.path.exists(LOG), reason='the benchmark was not recorded')
+def test_the_table_is_that_of_the_recorded_rounds():
+    text = open(LOG, encoding='utf-8').read()
+    checks = re.findall(r'^Check of .*: loss ([\d.]+) by .* and ([\d.]+) by .* differ by at most (.*)$', text, re.MULTILINE)
+    assert len(checks) == 3
+    for one, other, difference in checks:
+        assert float(one) == pytest.approx(float(other), rel=1e-4) and float(difference) < 1e-4
+    rounds = {}
+    for number, build, *times in re.findall(ROUND, text, re.MULTILINE):
+        rounds.setdefault(int(number), {})[build] = dict(zip(benchmark.MODELS + (benchmark.SGEMM,), map(float, times)))
+    order = list(rounds[1])
+    again = benchmark.table([{build: rounds[number][build] for build in order} for number in sorted(rounds)])
+    for key, figures in rows(again).items():
+        assert rows(text)[key] == pytest.approx(figures, rel=0.01, abs=1)
+    assert len(rounds) == 5 and {'1.15.5', 'intel 1.15.2', '2.x', 'pytorch'} <= set(order)
