@@ -102,9 +102,10 @@ def make_tensorflow():
     import cli
     if not cli.verbose():
         os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
-        # TensorFlow and Keras give the advice of 2.x with Python's warnings.
-        for text in 'will be removed in a future version', 'You are saving your model as an HDF5 file':
-            warnings.filterwarnings('ignore', '.*' + text)
+        # What these libraries would rather have, which they say with Python's warnings.
+        for text in ('.* will be removed in a future version', 'You are saving your model as an HDF5 file',
+                     'Conversion of an array with ndim > 0 to a scalar'):
+            warnings.filterwarnings('ignore', text)
     # Before the import: Keras 3 has no cells for tf.nn, and no tf.layers.
     os.environ['TF_USE_LEGACY_KERAS'] = '1'
     with silence():
