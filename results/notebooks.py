@@ -52,7 +52,8 @@ def execute(path, times=1, **environment):
 
 
 def clean(notebook, folder):
-    """Take out of the outputs what is of this machine: its folders, and the lines that name nothing else.
+    """Take out of the outputs what is of this machine, its folders and the lines that name nothing else, and
+    colours.
 
     Args:
         notebook: it is changed.
@@ -63,20 +64,20 @@ def clean(notebook, folder):
             continue
         outputs = []
         for output in cell.outputs:
-            texts = output if output.output_type == 'stream' else output.get('data', {})
-            for key in set(texts) & {'text', 'text/plain', 'text/markdown'}:
-                text = re.sub(r'(?m)^(\[[\w ]+\] )?Extracting .*\n', '', texts[key])
-                text = re.sub(re.escape(folder) + r'/tmp\w+', 'runs', text)
-                texts[key] = text.replace(ROOT + os.sep, '')
-            if texts.get('text') == '':
-                continue
             # Pieces of one stream, which arrive as time will have it.
             if outputs and output.output_type == outputs[-1].output_type == 'stream' and \
                     output.name == outputs[-1].name:
                 outputs[-1].text += output.text
             else:
                 outputs.append(output)
-        cell.outputs = outputs
+        for output in outputs:
+            texts = output if output.output_type == 'stream' else output.get('data', {})
+            for key in set(texts) & {'text', 'text/plain', 'text/markdown'}:
+                text = re.sub(r'(?m)^(\[[\w ]+\] )?Extracting .*\n', '', texts[key])
+                text = re.sub('\x1b\\[[0-9;]*[A-Za-z]', '', text)
+                text = re.sub(re.escape(folder) + r'/tmp\w+', 'runs', text)
+                texts[key] = text.replace(ROOT + os.sep, '')
+        cell.outputs = [output for output in outputs if output.get('text') != '']
 
 
 def main():
