@@ -1,24 +1,25 @@
-"""Compare how fast TensorFlow 1.15.5, its Intel build, TensorFlow 2.x and PyTorch train three of the networks.
+"""Compare how fast TensorFlow 1.15.5, Intel's build of it, TensorFlow 2.x and PyTorch train three networks.
 
-    python results/benchmark.py                        # what there is of .venv, .venv-intel, .venv-tf2, .venv-torch
+    python results/benchmark.py         # all that there are of .venv, .venv-intel, .venv-tf2 and .venv-torch
     python results/benchmark.py --python 1.15.5=.venv/bin/python --python pytorch=.venv-torch/bin/python
 
-    python3.7 -m venv .venv-intel && .venv-intel/bin/pip install -r results/requirements-intel.txt
-    python3.11 -m venv .venv-torch && .venv-torch/bin/pip install -r results/requirements-torch.txt
+    python3.7 -m venv .venv-intel && .venv-intel/bin/pip install -r requirements/benchmark-intel.txt
+    python3.11 -m venv .venv-torch && .venv-torch/bin/pip install -r requirements/benchmark-torch.txt
 
-Shows the median time of a training step of article 3's network, article 4's LeNet and article 5's language model,
-at their printed sizes and settings, on random data; TensorFlow runs the programs' own trainings (benchmark_tf.py),
-PyTorch the same in its own words (benchmark_torch.py). First it checks that both compute the same: from the same
-weights, without dropout, the same loss, and the same weights after some steps. A name that begins with "pytorch"
-runs benchmark_torch.py, any other benchmark_tf.py. The first is the one that the others are compared with.
+Shows the median time of a training step of article 3's network, article 4's LeNet and article 5's language
+model, at their printed sizes and settings, on random data. TensorFlow runs the programs' own trainings
+(benchmark_tf.py), PyTorch the same in its own words (benchmark_torch.py). First it checks that both compute
+the same: from the same weights, without dropout, the same loss, and the same weights after some steps. A name
+that begins with "pytorch" runs benchmark_torch.py, any other benchmark_tf.py. The first is the one that the
+others are compared with.
 
-In each round each build is a process of its own, in another order each time, and uses all cores: TensorFlow by
-itself, PyTorch as it is told. A step lasts from one batch to the next, feeding and fetching included. The
+In each round each build is a process of its own, in another order each time, and uses all cores: TensorFlow
+by itself, PyTorch as it is told. A step lasts from one batch to the next, feeding and fetching included. The
 floating-point operations are those of the matrix products and convolutions alone, see `flop` below. The last
 rows are one product of two square matrices by each build's own sgemm; the share is of the fastest of these.
 
-Takes eight minutes on two cores with four builds. Nothing else should run meanwhile: two of them wait for their
-threads by spinning, and lose ten times their speed beside another program.
+Takes eight minutes on two cores with four builds. Nothing else should run meanwhile: beside other programs
+Intel's build and PyTorch, whose threads wait for each other, may lose ten times their speed.
 """
 import argparse
 import datetime
@@ -45,7 +46,7 @@ WARMUP = 10                 # steps before them
 SGEMM_SIZE = 4096           # rows and columns of the square matrices
 
 CHECK_STEPS = 3             # after which the weights must agree
-TOLERANCE = 1e-4            # of the loss, and of the weights, relative to their largest
+TOLERANCE = 1e-4            # of the loss, and of the weights, relative to the largest change of each
 
 # What is shared with benchmark_torch.py, as printed in the articles.
 BATCH_SIZE = 100                            # articles 3 and 4
@@ -60,10 +61,10 @@ MODELS = (MLP, LENET, PTB)
 BUILDS = {
     '1.15.5': ('.venv', 'make venv'),
     'intel 1.15.2': ('.venv-intel', 'python3.7 -m venv .venv-intel && '
-                                    '.venv-intel/bin/pip install -r results/requirements-intel.txt'),
+                                    '.venv-intel/bin/pip install -r requirements/benchmark-intel.txt'),
     '2.x': ('.venv-tf2', 'make venv-tf2'),
     'pytorch': ('.venv-torch', 'python3.11 -m venv .venv-torch && '
-                               '.venv-torch/bin/pip install -r results/requirements-torch.txt'),
+                               '.venv-torch/bin/pip install -r requirements/benchmark-torch.txt'),
 }
 
 
@@ -102,7 +103,7 @@ class Pictures:
         self.start = 0
 
     def next_batch(self, batch_size):
-        """The next pictures, float32 [batch_size, 784], and labels, float64 [batch_size, 10]; ten batches in turn."""
+        """Pictures, float32 [batch_size, 784], and labels, float64 [batch_size, 10]; ten batches in turn."""
         self.tick()
         chosen = slice(self.start, self.start + batch_size)
         self.start = chosen.stop % len(self.images)
@@ -118,7 +119,7 @@ def words(seed):
 def parse(doc):
     """The flags of a measured process."""
     parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--seconds', type=float, default=SECONDS, help='timed steps of each network, in seconds')
+    parser.add_argument('--seconds', type=float, default=SECONDS, help='seconds of timed steps')
     parser.add_argument('--sgemm_size', type=int, default=SGEMM_SIZE, help='rows of the square matrices')
     parser.add_argument('--seed', type=int, default=1, help='random seed of weights and data')
     parser.add_argument('--weights', metavar='FILE', help='check instead: weights and losses, an .npz file')
@@ -146,10 +147,11 @@ def measure(trainings, sgemm, args):
 # Counting
 
 def flop(name):
-    """The floating-point operations of a training step: 2 for each multiply-add of products and convolutions.
+    """The floating-point operations of a training step: 2 for each multiply-add of products, convolutions.
 
-    A layer multiplies once forward, once backward for its weights, and once more for its inputs, which the first
-    layer spares itself. What goes element by element, such as dropout, pooling and the update, is left out.
+    A layer multiplies once forward, once backward for its weights, and once more for its inputs, which the
+    first layer spares itself (TensorFlow too: it drops that gradient from the graph before a run). What goes
+    element by element, such as dropout, pooling and the update, is left out.
     """
     rows = TRAIN_BATCH_SIZE * TRAIN_NUM_STEP
     # A layer's multiply-adds forward, and how many times they come.
@@ -168,7 +170,7 @@ def table(rounds):
     """The table in Markdown.
 
     Args:
-        rounds: for each round {build: {name: milliseconds}}; the first build is what others are compared with.
+        rounds: for each round {build: {name: milliseconds}}; others are compared with the first build.
     """
     builds = list(rounds[0])
 
@@ -176,7 +178,8 @@ def table(rounds):
         return flop(name) / 1e6 / statistics.median(times[build][name] for times in rounds)
 
     best = max(builds, key=lambda build: rate(SGEMM, build))
-    lines = ['| | build | ms a step | lowest to highest | speed / %s | GFLOP a step | GFLOP/s | of sgemm |' % builds[0],
+    lines = ['| | build | ms a step | lowest to highest | speed / %s '
+             '| GFLOP a step | GFLOP/s | of sgemm |' % builds[0],
              '| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |']
     for name in MODELS + (SGEMM,):
         for build in builds:
@@ -187,7 +190,7 @@ def table(rounds):
                 name, build, statistics.median(took), min(took), max(took), ratio, flop(name) / 1e9,
                 rate(name, build), 100 * rate(name, build) / rate(SGEMM, best)))
     lines.append('')
-    lines.append('The sgemm rate is that of %s: %.0f GFLOP/s for matrices of %d x %d, float32, the highest here.' % (
+    lines.append('The sgemm rate is that of %s, the highest here: %.0f GFLOP/s for float32 [%d, %d].' % (
         best, rate(SGEMM, best), SGEMM_SIZE, SGEMM_SIZE))
     return '\n'.join(lines)
 
@@ -195,10 +198,9 @@ def table(rounds):
 # Running the builds
 
 def find():
-    """The commands of the environments in the project's folder, {name: command}; says how to make the others."""
+    """The environments in the project's folder, {name: command}; says how to make those that are missing."""
     commands = {}
     for name, (folder, remedy) in BUILDS.items():
-        # The folder's own `python`, as a link may point to a Python that knows nothing of the environment.
         path = os.path.join(cli.ROOT, folder, 'bin', 'python')
         if os.path.exists(path):
             commands[name] = [path]
@@ -221,8 +223,8 @@ def run(name, command, *flags):
     except OSError as error:
         raise cli.UserError('%s: %s: %s (see --python in --help)' % (name, command[0], error.strerror))
     if done.returncode:
-        raise cli.UserError('%s failed with status %d: %s' % (
-            name, done.returncode, (done.stderr.strip() or done.stdout.strip() or 'no message').split('\n')[-1]))
+        said = done.stderr.strip() or done.stdout.strip() or 'no message'
+        raise cli.UserError('%s failed with status %d: %s' % (name, done.returncode, said.split('\n')[-1]))
     return json.loads(done.stdout.splitlines()[-1])
 
 
@@ -240,8 +242,9 @@ def check(commands, seed):
         flags = '--weights', os.path.join(folder, 'weights.npz'), '--seed', str(seed)
         run(theirs[0], commands[theirs[0]], *flags)
         for name, (tensorflow, pytorch, difference) in run(ours[0], commands[ours[0]], *flags).items():
-            print('Check of %s: loss %.6f by %s and %.6f by %s; weights after %d steps differ by at most %.1e' % (
-                name, tensorflow, theirs[0], pytorch, ours[0], CHECK_STEPS, difference))
+            print('Check of %s: loss %.6f by %s and %.6f by %s; after %d steps weights differ by at most '
+                  '%.1e of their change' % (
+                      name, tensorflow, theirs[0], pytorch, ours[0], CHECK_STEPS, difference))
             if not (abs(tensorflow - pytorch) <= TOLERANCE * tensorflow and difference <= TOLERANCE):
                 raise cli.UserError('%s: %s and %s do not compute the same' % (name, theirs[0], ours[0]))
 
@@ -259,8 +262,8 @@ def build(text):
 def main(argv=None):
     parser = cli.Parser(__doc__, seed=False)
     parser.add_argument('--python', type=build, action='append', metavar='NAME=COMMAND',
-                        help='a build and the command of its Python, which may set variables: '
-                             '"intel tuned=env KMP_BLOCKTIME=0 .venv-intel/bin/python"; give it once for each build')
+                        help='a build and the command of its Python, which may set variables: "intel tuned='
+                             'env KMP_BLOCKTIME=0 .venv-intel/bin/python"; give it once for each build')
     parser.add_constants(
         globals(),
         ROUNDS='rounds of all builds',

@@ -101,11 +101,8 @@ def save_weights(path, seed):
         weights = []
 
         def tick():
-            variables = {variable.op.name: variable for variable in tf.trainable_variables()}
-            if len(weights) in (0, benchmark.CHECK_STEPS):
-                weights.append(tf.get_default_session().run(variables))
-            else:
-                weights.append(None)
+            weights.append(tf.get_default_session().run(
+                {variable.op.name: variable for variable in tf.trainable_variables()}))
             if len(weights) > benchmark.CHECK_STEPS:
                 raise benchmark.Enough
 

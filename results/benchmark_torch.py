@@ -2,8 +2,8 @@
 
     python results/benchmark_torch.py --seconds 3
 
-The same networks, losses and updates as the TensorFlow programs have, fed with the same data. Prints versions and
-median milliseconds a step, or how far losses and weights are from those that benchmark_tf.py saved, in JSON.
+The same networks, losses and updates as the TensorFlow programs have, fed with the same data. Prints in JSON
+versions and median milliseconds a step, or how far losses and weights are from those of benchmark_tf.py.
 """
 import json
 import os
@@ -75,19 +75,19 @@ class LanguageModel(nn.Module):
         self.dropout = nn.Dropout(1 - KEEP_PROB)
         for weights in [self.embedding] + list(self.parameters()):
             nn.init.uniform_(weights, -0.05, 0.05)
-        # TensorFlow's cell has one bias, and adds 1 to the forget gate; here the second bias is that constant.
+        # TensorFlow's cell has one bias, and adds 1 to the forget gate; the second bias here is that 1.
         for bias in self.lstm.bias_hh_l0, self.lstm.bias_hh_l1:
             bias.requires_grad_(False)
             bias.copy_(torch.tensor([0., 1., 0., 0.]).repeat_interleave(hidden))
 
     def forward(self, vectors, state):
-        """From vectors [steps, batch, hidden] and the state to logits [steps * batch, vocabulary] and the next."""
+        """From vectors [steps, batch, hidden] and a state: logits [steps * batch, vocabulary] and a state."""
         output, state = self.lstm(self.dropout(vectors), state)
         return self.output(self.dropout(output).flatten(0, 1)), state
 
 
 def truncated_normal(network):
-    """Give a network the first weights that articles 3 and 4 choose; the seed's numbers differ from TensorFlow's."""
+    """Give a network first weights as articles 3 and 4 choose them; the seed draws others than TensorFlow."""
     for name, weights in network.named_parameters():
         if name.endswith('weight'):
             nn.init.trunc_normal_(weights, std=0.1, a=-0.2, b=0.2)
@@ -96,7 +96,7 @@ def truncated_normal(network):
 
 
 def train_pictures(network, tick, seed):
-    """Train article 3's or 4's network, until `tick` raises Enough. `tick` gets the loss of the step before."""
+    """Train article 3's or 4's network, until `tick` raises Enough."""
     data = benchmark.Pictures(tick, seed)
     optimizer = torch.optim.SGD(network.parameters(), network.learning_rate_base)
     averages = [weights.detach().clone() for weights in network.parameters()]
@@ -206,7 +206,8 @@ def convert(name, theirs):
             ours[layer + '.bias'] = theirs[scope + '/bias']
         return ours
     ours = {'embedding': theirs['language_model/embedding'],
-            'output.weight': theirs['language_model/weight'].t(), 'output.bias': theirs['language_model/bias']}
+            'output.weight': theirs['language_model/weight'].t(),
+            'output.bias': theirs['language_model/bias']}
     for layer in 0, 1:
         cell = 'language_model/RNN/multi_rnn_cell/cell_%d/basic_lstm_cell/' % layer
         kernel = gates(theirs[cell + 'kernel'])
@@ -218,28 +219,29 @@ def convert(name, theirs):
 
 def weights_of(network):
     """What a network trains, {name: tensor}."""
-    weights = {name: weights.detach() for name, weights in network.named_parameters() if weights.requires_grad}
-    weights.update(network.named_buffers())
-    return weights
+    found = {name: weights.detach() for name, weights in network.named_parameters() if weights.requires_grad}
+    found.update(network.named_buffers())
+    return found
 
 
 def compare(path, seed):
     """Train from the weights that benchmark_tf.py saved.
 
-    In float64: of the millions of ReLUs and maxima in LeNet, float32 decides one or the other by its rounding, which
-    alone changes gradients by 0.05 %.
+    In float64, as float32 decides one or the other of LeNet's millions of ReLUs and maxima by its rounding,
+    which alone changes a gradient by 0.05 %. Left out are dropout, and the moving averages, which TensorFlow
+    updates before or after the weights, as it comes.
 
     Returns:
-        {name: (first loss there, first loss here, largest difference of a weight after CHECK_STEPS steps, as a share
-        of the largest change of that variable there)}.
+        {name: (first loss there, first loss here, largest difference of a weight after CHECK_STEPS steps, as
+        a share of the largest change of its variable there)}.
     """
     saved = {key: torch.from_numpy(np.asarray(value)) for key, value in np.load(path).items()}
     found = {}
     for name, kind, train in ((benchmark.MLP, MLP, train_pictures), (benchmark.LENET, LeNet, train_pictures),
                               (benchmark.PTB, LanguageModel, train_words)):
-        before, after = (convert(name, {key[len(prefix):]: value for key, value in saved.items()
-                                        if key.startswith(prefix)})
-                         for prefix in ('%s/before/' % name, '%s/after/' % name))
+        before, after = (
+            convert(name, {key[len(prefix):]: saved[key] for key in saved if key.startswith(prefix)})
+            for prefix in ('%s/before/' % name, '%s/after/' % name))
         network = kind().double()
         assert set(before) == set(weights_of(network))
         with torch.no_grad():
