@@ -123,7 +123,7 @@ tensorboard:
 	    echo 'There is nothing to show in $(LOGDIR): run ch02_mnist_basics/vector_sum.py first'; exit 1; }
 	@test "`cat .venv-tensorboard/ready 2>/dev/null`" = "`pwd -P`" || rm -f .venv-tensorboard/ready
 	@$(MAKE) -s .venv-tensorboard/ready
-	@.venv-tensorboard/bin/python -m tensorboard.main --logdir '$(LOGDIR)' --host localhost --load_fast=false 2>&1
+	@.venv-tensorboard/bin/python -m tensorboard.main --logdir '$(LOGDIR)' --host localhost
 
 # One lock for Linux, macOS and Windows. Lines for other Pythons than 3.7 are left out, and so is the
 # condition "only on 3.7" of all others: with it, pip on another Python would silently install nothing.
