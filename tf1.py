@@ -31,6 +31,7 @@ import gzip
 import importlib
 import importlib.util
 import os
+import re
 import runpy
 import sys
 import types
@@ -117,11 +118,16 @@ def make_tensorflow():
         numpy.set_printoptions(legacy='1.25')           # 0.5, not np.float32(0.5)
 
     from tensorflow.python import pywrap_tensorflow
+    from tensorflow.python.client import session
     from tensorflow.python.framework import indexed_slices, ops, tensor
     from tensorflow.python.util import _pywrap_util_port, nest
     move(ops, Tensor=tensor.Tensor, IndexedSlices=indexed_slices.IndexedSlices)
     move(nest, is_sequence=nest.is_nested)
     move(pywrap_tensorflow, IsMklEnabled=_pywrap_util_port.IsMklEnabled)
+
+    # An error begins with what is wrong, not with "Graph execution error:" and a stack.
+    session.error_interpolation = types.SimpleNamespace(
+        interpolate_graph=lambda message, graph: re.sub(r'{{node (.*?)}}', r'node \1', message))
 
     made = module('tensorflow', __doc__=v1.__doc__, __file__=tensorflow.__file__, __path__=tensorflow.__path__,
                   __spec__=tensorflow.__spec__, compat=tensorflow.compat)
