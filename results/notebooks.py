@@ -40,7 +40,9 @@ def execute(path, times=1, **environment):
     manager = AsyncKernelManager(kernel_spec_manager=KernelSpecManager(kernel_dirs=[]))
     client = NotebookClient(notebook, km=manager, timeout=CELL_SECS, record_timing=False,
                             resources={'metadata': {'path': os.path.dirname(path)}})
-    env = dict(os.environ, **environment)
+    # The scripts beside the notebook, also if those of another folder are installed.
+    python_path = os.pathsep.join([ROOT] + [p for p in [os.environ.get('PYTHONPATH')] if p])
+    env = dict(os.environ, PYTHONPATH=python_path, **environment)
     # With it ipykernel does not pass on what TensorFlow's C++ prints.
     env.pop('PYTEST_CURRENT_TEST', None)
     # cleanup_kc: else the kernel outlives this, as the manager is ours.

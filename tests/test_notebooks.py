@@ -67,7 +67,7 @@ def test_runs_on_the_sample_twice_in_one_kernel(path, tmp_path):
     assert [cell.execution_count for cell in code_cells(again)] == [
         len(code_cells(again)) + i + 1 for i in range(len(code_cells(again)))]
     # The code that is shown is that of the scripts as they are now.
-    assert shown_code(again) == shown_code(read(path)), 'run `make notebooks`'
+    assert shown_code(again) == shown_code(read(path)), 'run `make notebooks NOTEBOOKS=%s`' % path[:4]
     assert not os.path.exists(os.path.join(ROOT, path + '.part'))
 
 
@@ -75,7 +75,7 @@ def test_runs_on_the_sample_twice_in_one_kernel(path, tmp_path):
 def test_stored_outputs_are_of_one_run_on_the_real_data(path):
     notebook = read(path)
     cells = code_cells(notebook)
-    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1)), 'run `make notebooks`'
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1)), 'run `make notebooks NOTEBOOKS=%s`' % path[:4]
     # The first cell only prepares.
     assert cells[0].outputs == [] and all(cell.outputs for cell in cells[1:])
     assert not [cell.source for cell in cells for output in cell.outputs if output.output_type == 'error']
@@ -131,7 +131,8 @@ def test_no_code_is_typed_twice(path):
             scripts.update(line.strip() for line in file if not re.match('import |from ', line))
     for source in others:
         assert source.count('\n') < 10, source
-        assert not scripts & set(filter(None, map(str.strip, source.split('\n')))), source
+        typed = {line.strip() for line in source.split('\n')}
+        assert not {line for line in typed & scripts if len(line) > 10}, source
 
 
 def test_a_cell_that_fails_is_an_error(tmp_path):
