@@ -58,7 +58,7 @@ venv-tf2:
 	    echo "Making .venv-tf2 with $$python" && "$$python" -m venv .venv-tf2; }
 	@rm -f $@
 	@echo 'Installing tf2/requirements.lock in .venv-tf2: TensorFlow alone is 600 MB, a few minutes the first time'
-	@awk '/^[a-z]/ { keep = /^(pip|setuptools|wheel)==/ } keep' tf2/requirements.lock > .venv-tf2/build.lock
+	@awk '/^[a-z]/ { keep = /^(pip|setuptools|wheel|packaging)==/ } keep' tf2/requirements.lock > .venv-tf2/build.lock
 	@$(PY2) -m pip install -q --require-hashes -r .venv-tf2/build.lock
 	@$(PY2) -m pip install --require-hashes --no-build-isolation -r tf2/requirements.lock
 	@pwd -P > $@
