@@ -75,7 +75,8 @@ def test_runs_on_the_sample_twice_in_one_kernel(path, tmp_path):
 def test_stored_outputs_are_of_one_run_on_the_real_data(path):
     notebook = read(path)
     cells = code_cells(notebook)
-    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1)), 'run `make notebooks NOTEBOOKS=%s`' % path[:4]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1)), \
+        'run `make notebooks NOTEBOOKS=%s`' % path[:4]
     # The first cell only prepares.
     assert cells[0].outputs == [] and all(cell.outputs for cell in cells[1:])
     assert not [cell.source for cell in cells for output in cell.outputs if output.output_type == 'error']
