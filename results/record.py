@@ -13,10 +13,8 @@ import subprocess
 import sys
 import time
 
-import pkg_resources
-
 LOGS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'logs')
-PACKAGES = ('tensorflow-gpu', 'tensorflow', 'numpy', 'keras', 'tflearn')
+PACKAGES = ('tensorflow-gpu', 'tensorflow', 'numpy', 'keras', 'tf-keras', 'tf-slim', 'tflearn')
 
 
 def processor():
@@ -30,12 +28,11 @@ def processor():
 
 def versions():
     """Python's version and those of the installed packages that the figures depend on."""
+    listed = subprocess.check_output([sys.executable, '-m', 'pip', '--disable-pip-version-check', 'list',
+                                      '--format=freeze'], universal_newlines=True, stderr=subprocess.DEVNULL)
+    installed = dict(line.lower().replace('_', '-').split('==') for line in listed.split() if '==' in line)
     found = ['Python %s' % platform.python_version()]
-    for name in PACKAGES:
-        try:
-            found.append('%s %s' % (name, pkg_resources.get_distribution(name).version))
-        except pkg_resources.DistributionNotFound:
-            pass
+    found += ['%s %s' % (name, installed[name]) for name in PACKAGES if name in installed]
     return ', '.join(found)
 
 

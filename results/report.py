@@ -363,6 +363,29 @@ def article7():
     return '\n\n'.join(parts)
 
 
+def other_version():
+    """Articles 2 to 5 on TensorFlow 2.x, by tf1.py."""
+    rows = []
+    for article, what, printed, base, pattern in (
+            (2, '`mnist_fc.py`, test accuracy', FC_TEST, 'mnist_fc', FC_TEST_LINE),
+            (3, '`mnist_train.py`, test accuracy', TRICKS_ACCURACY, 'mnist_eval_once', TEST_LINE),
+            (4, 'LeNet-5, test accuracy', LENET_ACCURACY, 'lenet-eval', TEST_LINE),
+            (5, '`ptb_word_lm.py`, test perplexity', PTB_TEST, 'ptb_word_lm', r'Test Perplexity:( )([\d.]+)')):
+        if 'tf2-%s-seed1' % base in names():
+            found = [re.findall(pattern, read(name)[0])[-1][1] for name in (
+                ['%s-seed%d' % (base, seed) for seed in seeds_of(base)] + ['tf2-%s-seed1' % base])]
+            rows.append('| %d | %s | %g | %s | %s |' % (article, what, printed, ', '.join(found[:-1]), found[-1]))
+    if not rows:
+        return ''
+    return '\n\n'.join([
+        '## The same files on TensorFlow 2.x, by `tf1.py`',
+        'At the printed settings on the real data. `--seed` draws other numbers on each version, so that the bands of the '
+        'articles hold for both, not the digits.',
+        '\n'.join(['| article | | article | 1.15.5, by seed | 2.21, seed 1 |', '| ---: | --- | ---: | ---: | ---: |'] + rows),
+        source('tf2-mnist_fc', 'tf2-mnist_train', 'tf2-mnist_eval_once', 'tf2-lenet-train', 'tf2-lenet-eval',
+               'tf2-ptb_word_lm')])
+
+
 def render():
     """Return the text of RESULTS.md."""
     intro = (
@@ -376,7 +399,8 @@ def render():
         'file from the logs in [results/logs](results/logs), each of which says by which command, when, with what and '
         'where it was made. mnist_eval ran beside the training of the same seed. Other programs, too, shared the '
         'machine, so the seconds in the logs are no measure of speed.')
-    return '\n\n'.join(part for part in (intro, article2(), article3(), article4(), article5(), article6(), article7()) if part) + '\n'
+    return '\n\n'.join(part for part in (intro, article2(), article3(), article4(), article5(), article6(), article7(),
+                                    other_version()) if part) + '\n'
 
 
 def write(folder=FOLDER):

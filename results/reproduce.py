@@ -75,6 +75,14 @@ def plan():
     for name, more in ('async', ''), ('sync', ''), ('in_graph', ''), ('sync-2of3', ' --workers 3 -- --replicas 2'):
         add('launch', 'launch-' + name, 'python ch07_acceleration/launch.py dist_mnist_%s.py --repeat 10%s' % (
             name.split('-')[0], more))
+    # On TensorFlow 2.x, as `make venv-tf2` sets it up.
+    for name, command in (('mnist_fc-seed1', 'ch02_mnist_basics/mnist_fc.py --seed 1'),
+                          ('mnist_train-seed1', 'ch03_training_tricks/mnist_train.py --seed 1'),
+                          ('mnist_eval_once-seed1', 'ch03_training_tricks/mnist_eval.py --once'),
+                          ('lenet-train-seed1', 'ch04_cnn/mnist_train.py --seed 1'),
+                          ('lenet-eval-seed1', 'ch04_cnn/mnist_eval.py --once'),
+                          ('ptb_word_lm-seed1', 'ch05_rnn_ptb/ptb_word_lm.py --seed 1')):
+        add('tf2', 'tf2-' + name, 'python tf1.py ' + command)
     return steps
 
 
@@ -101,8 +109,13 @@ def run(step, folder):
     os.makedirs(runs, exist_ok=True)
     # launch.py gives each of its runs a new folder in TMPDIR.
     environment = dict(os.environ, TF_TUTORIAL_RUNS=runs, TMPDIR=runs)
+    python = sys.executable
+    if list(commands)[0].startswith('tf2-'):
+        python = os.path.join(cli.ROOT, '.venv-tf2', 'bin', 'python')
+        if not os.path.exists(python):
+            raise cli.UserError('%s needs .venv-tf2: `make venv-tf2`' % ', '.join(commands))
     processes = {name: subprocess.Popen(
-        [sys.executable, os.path.join(HERE, 'record.py'), '--logs', os.path.join(folder, 'logs'), name] + command,
+        [python, os.path.join(HERE, 'record.py'), '--logs', os.path.join(folder, 'logs'), name] + command,
         cwd=cli.ROOT, env=environment) for name, command in commands.items()}
     try:
         # The training is the last; when it fails, the evaluation beside it would wait for ever.

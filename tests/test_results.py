@@ -28,7 +28,7 @@ def test_each_log_says_how_it_was_made(path):
     else:
         assert float(header['seconds']) > 0
     assert {'command', 'date', 'machine', 'versions'} <= set(header)
-    assert 'python ch0' in header['command'] and 'tensorflow' in header['versions']
+    assert re.search('python (tf1.py )?(ch0|results/benchmark.py)', header['command']) and 'tensorflow' in header['versions']
     assert '/tmp' not in text and '/home' not in text, 'no folder of a machine'
     name = os.path.basename(path)[:-len('.log')]
     assert name in report.render(), 'RESULTS.md names each log'
@@ -95,6 +95,22 @@ def test_readme_has_the_figures_of_the_logs():
     for pattern in (report.VALIDATION_LINE, report.TEST_LINE):
         line = re.search(pattern, report.read('mnist_eval_once-seed1')[0]).group(0)
         assert line in text, 'the end of make mnist is that of seed 1'
+
+
+def test_the_chinese_readme_has_the_same_figures_and_links():
+    english, chinese = (open(os.path.join(ROOT, name), encoding='utf-8').read()
+                        for name in ('README.md', 'README.zh-CN.md'))
+
+    def figures(text, start):
+        return [[cell.strip().replace(' 到 ', ' to ') for cell in line.split('|')[2:4]]
+                for line in text.splitlines() if re.match(start, line)]
+    wanted = figures(english, r'\| article \d, ')
+    assert len(wanted) == 8 and figures(chinese, '\\| 第.篇 .*：') == wanted
+    for text in english, chinese:
+        for target in re.findall(r'\]\(([^)#:]+)', text):
+            assert os.path.exists(os.path.join(ROOT, target)), target
+    for end in re.findall('^    After 30000 .*$', english, re.MULTILINE):
+        assert end in chinese
 
 
 def test_record_keeps_a_failed_run_apart(tmp_path):

@@ -451,3 +451,16 @@ def test_ci_run_requires_the_real_data(tmp_path):
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
     assert done.stdout.split() == ['test', str(tmp_path / 'shared' / 'data'), '--require-real-data']
     assert done.returncode == 5
+
+
+def test_tensorboard_is_a_newer_one_on_loopback(tmp_path):
+    """TensorBoard 1.15 cannot colour article 7's figure 2 by device."""
+    with io.open(os.path.join(ROOT, 'requirements', 'tensorboard.lock'), encoding='utf-8') as file:
+        pins = re.findall(r"^tensorboard==([0-9.]+) ; python_full_version (.)", file.read(), re.MULTILINE)
+    assert ('2.3.0', '<') in pins and ('1.15.0', '<') not in pins
+    (tmp_path / 'events.out.tfevents.1').write_text('')
+    (tmp_path / 'empty').mkdir()
+    shown = make(ROOT, '-n', 'tensorboard', 'LOGDIR=%s' % tmp_path)
+    assert "-m tensorboard.main --logdir '%s' --host localhost" % tmp_path in shown.stdout
+    nothing = make(ROOT, 'tensorboard', 'LOGDIR=%s' % (tmp_path / 'empty'))
+    assert nothing.returncode == 2 and 'There is nothing to show in' in nothing.stdout
