@@ -6,7 +6,9 @@
 The notebook is the source: edit it in Jupyter, save it, and run this, which takes another kernel, so that what
 is stored is of one run, in order. A notebook is replaced when its last cell has ended without an error.
 """
+import base64
 import glob
+import io
 import os
 import re
 import sys
@@ -17,6 +19,7 @@ from jupyter_client import AsyncKernelManager
 from jupyter_client.kernelspec import KernelSpecManager
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
+from PIL import Image
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 NOTEBOOKS = sorted(glob.glob(os.path.join(ROOT, 'ch0*', '*.ipynb')))
@@ -53,9 +56,16 @@ def execute(path, times=1, **environment):
     return notebook
 
 
+def smaller(png):
+    """The same picture, a PNG file in base64, with 256 colours, which takes half the room or less."""
+    picture = io.BytesIO()
+    Image.open(io.BytesIO(base64.b64decode(png))).convert('RGB').quantize().save(picture, 'PNG', optimize=True)
+    return base64.b64encode(picture.getvalue()).decode() + '\n'
+
+
 def clean(notebook, folder):
-    """Take out of the outputs what is of this machine, its folders and the lines that name nothing else, and
-    colours.
+    """Take out of the outputs what is of this machine, its folders and the lines that name nothing else, and the
+    text's colours; make pictures smaller.
 
     Args:
         notebook: it is changed.
@@ -79,6 +89,8 @@ def clean(notebook, folder):
                 text = re.sub('\x1b\\[[0-9;]*[A-Za-z]', '', text)
                 text = re.sub(re.escape(folder) + r'/tmp\w+', 'runs', text)
                 texts[key] = text.replace(ROOT + os.sep, '')
+            if 'image/png' in texts:
+                texts['image/png'] = smaller(texts['image/png'])
         cell.outputs = [output for output in outputs if output.get('text') != '']
 
 
