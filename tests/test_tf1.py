@@ -1,0 +1,312 @@
+"""tf1.py: the programs on TensorFlow 2.x. `make test-tf2` runs these tests there, `make test` on 1.15 too.
+
+What has numbers in it has the same on both: they were computed by both.
+"""
+import functools
+import glob
+import hashlib
+import os
+import re
+import subprocess
+import sys
+from unittest import mock
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import tf1
+from conftest import ROOT, load
+
+ON_2 = not tf.__version__.startswith('1.')
+on_2 = pytest.mark.skipif(not ON_2, reason='for the part of the tests on TensorFlow 2.x')
+SCRIPTS = sorted(os.path.relpath(path, ROOT) for path in glob.glob(os.path.join(ROOT, 'ch0*', '*.py'))
+                 if "__name__ == '__main__'" in open(path, encoding='utf-8').read())
+
+# What both versions compute, 1.15.5 and 2.21.0.
+BATCHES = 'f855fa089a8d5b71820f00f8b022f0b18f667b4ff38fba6342e219c52e412909'
+NUMBERS = [-1.1780828, -0.70994139, 0.64330411, 0.12341011]
+LOSSES = [2.9345694, 0.53137654, 0.46630496, 0.33150929, 0.3489098, 0.25192493, 0.28924659]
+TOWERS = {1: [815.94049, 8562.376, 25582.955, 1.278479, 0.39612603, 0.39608502, 0.39604414, 0.39600337, 0.39596272],
+          4: [1012.4594, 3767.564, 4185.792, 4.8665214, 0.52112418, 0.50131154, 0.49053776, 0.48083192, 0.47516406]}
+
+# How to run each script in a short time, on the sample, and what its output has then.
+SMALL_LENET = '--conv1_deep 4 --conv2_deep 8 --fc_size 32'
+LENET = SMALL_LENET + ' --batch_size 10 --learning_rate_base 0.05'
+PTB = '--hidden_size 8 --num_epoch 1'
+SMOKE = {
+    'ch01_intro/ilsvrc_errors.py': ('', '.'),
+    'ch01_intro/learned_features.py': ('--training_steps 100', 'accuracy'),
+    'ch01_intro/spam_filter.py': ('--repeats 1 --training_steps 50', '1024'),
+    'ch02_mnist_basics/backpropagation.py': ('', '.'),
+    'ch02_mnist_basics/forward_by_hand.py': ('', '.'),
+    'ch02_mnist_basics/forward_placeholder.py': ('', '.'),
+    'ch02_mnist_basics/forward_variables.py': ('', r'\[\[3\.95757794\]\]'),
+    'ch02_mnist_basics/mnist_digit.py': ('', '.'),
+    'ch02_mnist_basics/mnist_fc.py': ('--training_steps 100', r'test accuracy using average model is 0\.[6-9]'),
+    'ch02_mnist_basics/vector_sum.py': ('', r'\[3\. 5\.\]'),
+    'ch03_training_tricks/exponential_decay.py': ('', '.'),
+    'ch03_training_tricks/gradient_descent.py': ('', '.'),
+    'ch03_training_tricks/mnist_train.py': ('--training_steps 100', r'Trained 100 step\(s\)'),
+    'ch03_training_tricks/mnist_eval.py': ('--once', r'After 100 training step\(s\), test accuracy = 0\.[6-9]'),
+    'ch03_training_tricks/moving_average.py': ('', r'\[10\.0, 4\.555'),
+    'ch03_training_tricks/overfitting.py': ('--training_steps 100', '.'),
+    'ch03_training_tricks/regularization.py': ('', '.'),
+    'ch04_cnn/conv_pool.py': ('', '.'),
+    'ch04_cnn/filter_walk.py': ('', '.'),
+    'ch04_cnn/mnist_train.py': ('--training_steps 20 ' + LENET, r'Trained 20 step\(s\)'),
+    'ch04_cnn/mnist_eval.py': ('--once ' + SMALL_LENET, r'After 20 training step\(s\), test accuracy = 0\.'),
+    'ch04_cnn/parameter_counts.py': ('', '.'),
+    'ch04_cnn/pictures.py': (SMALL_LENET, '.'),
+    'ch05_rnn_ptb/batching.py': ('', '.'),
+    'ch05_rnn_ptb/lstm_loop.py': ('--training_steps 20', '.'),
+    'ch05_rnn_ptb/perplexity.py': ('', '.'),
+    'ch05_rnn_ptb/perplexity_curve.py': ('', '.'),
+    'ch05_rnn_ptb/ptb_train.py': (PTB, 'Validation Perplexity: [0-9]+'),
+    'ch05_rnn_ptb/fast_eval.py': ('--words 200 --repeats 1', '.'),
+    'ch05_rnn_ptb/ptb_generate.py': ('', '.'),
+    'ch05_rnn_ptb/ptb_word_lm.py': (PTB, 'Test Perplexity: [0-9]+'),
+    'ch05_rnn_ptb/reader_demo.py': ('', '.'),
+    'ch05_rnn_ptb/rnn_step.py': ('', '.'),
+    'ch05_rnn_ptb/shared_layers.py': ('', '.'),
+    'ch06_high_level_apis/compare_interfaces.py': ('--steps 8 --repeats 1', r'\| Keras \|'),
+    'ch06_high_level_apis/contrib_learn_cnn.py': ('--training_steps 10', r'Accuracy: 0\.'),
+    'ch06_high_level_apis/conv_layer.py': ('', 'the same weights: 0'),
+    'ch06_high_level_apis/keras_cnn.py': ('--epochs 1', r'Test accuracy: 0\.'),
+    'ch06_high_level_apis/pretrained_networks.py': ('--network inception_v2', '11179361 +19776 +1934858240'),
+    'ch06_high_level_apis/slim_cnn.py': ('--training_steps 10', r'Accuracy: 0\.'),
+    'ch06_high_level_apis/tflearn_cnn.py': ('--n_epoch 1', r'Test accuracy: 0\.'),
+    'ch07_acceleration/device_manual.py': ('', '.'),
+    'ch07_acceleration/device_placement.py': ('', '.'),
+    'ch07_acceleration/dist_speed.py': ('--repeats 1 --max_workers 1 --examples 2000 --sizes 10', '.'),
+    'ch07_acceleration/hello_cluster.py': ('', 'Hello, distributed TensorFlow!'),
+    'ch07_acceleration/input_speed.py': ('--ways 4 --repeats 1 --steps 3 --warmup 1', 'Fastest'),
+    'ch07_acceleration/launch.py': ('dist_mnist_sync.py -- --training_steps 20', 'every task ended with status 0'),
+    'ch07_acceleration/mnist_to_tfrecords.py': ('', '.'),
+    'ch07_acceleration/multi_gpu_mnist.py': ('--training_steps 21 --batch_size 20', 'test accuracy = 0'),
+    'ch07_acceleration/multi_gpu_mnist_tfdata.py': ('--training_steps 21 --batch_size 20', 'test accuracy = 0'),
+}
+
+
+@pytest.fixture
+def runs(tmp_path_factory, monkeypatch):
+    """Outputs in a folder for all smoke tests of a chapter: some scripts need what another has left."""
+    place = str(tmp_path_factory.getbasetemp() / 'smoke')
+    monkeypatch.setenv('TF_TUTORIAL_RUNS', place)
+    return place
+
+
+def chapters():
+    return sorted({path[:4] for path in SMOKE})
+
+
+@on_2
+@pytest.mark.parametrize('chapter', chapters())
+def test_every_script_runs(chapter, run_script, runs):
+    for path, (flags, expected) in SMOKE.items():
+        if path.startswith(chapter):
+            flags = flags.split()
+            # The launcher moves to a network namespace and ends its process, so it needs one of its own.
+            if 'launch' in path:
+                done = subprocess.run([sys.executable, os.path.join(ROOT, path)] + flags, stdout=subprocess.PIPE,
+                                      stderr=subprocess.STDOUT, universal_newlines=True, timeout=200)
+                out = done.stdout
+                assert done.returncode == 0, out
+            else:
+                out = run_script(path, *flags)
+            assert re.search(expected, out), '%s: %s' % (path, out)
+
+
+def test_every_script_is_tested():
+    known = set(SMOKE) | {'ch01_intro/check_environment.py', 'ch06_high_level_apis/classify_picture.py'}
+    tasks = {path for path in SCRIPTS if re.search(r'ch07_acceleration/(dist_mnist|two_tasks)', path)}
+    assert known | tasks == set(SCRIPTS)
+    assert set(tf1.LIMITS) <= set(SCRIPTS)
+
+
+@on_2
+@pytest.mark.parametrize('command', [
+    'dist_mnist_async.py -- --training_steps 20', 'dist_mnist_in_graph.py -- --training_steps 20',
+    'two_tasks_first.py two_tasks_second.py'])
+def test_distributed_programs_run(command, tmp_path):
+    done = subprocess.run([sys.executable, os.path.join(ROOT, 'ch07_acceleration', 'launch.py')] + command.split(),
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True, timeout=200)
+    assert done.returncode == 0 and 'every task ended with status 0' in done.stdout, done.stdout
+
+
+@on_2
+@pytest.mark.parametrize('path, text', [
+    ('ch01_intro/check_environment.py', 'TensorFlow 1.15 needs Python 3.7'),
+    ('ch07_acceleration/device_manual.py', 'assigned to /device:XLA_CPU:0 but available devices are')])
+def test_limits_are_as_listed(path, text, shell):
+    assert path in tf1.LIMITS
+    done = shell(path)
+    assert text in done.stdout and done.returncode == ('check' in path)
+
+
+# The launcher itself
+
+PROGRAM = """
+import os, sys
+print(__name__, __file__, sys.argv, sys.path[0], os.environ.get('PYTHONPATH'), 'tf1' in sys.modules)
+print([type(finder).__name__ for finder in sys.meta_path], 'tensorflow' in sys.modules)
+sys.exit(7)
+"""
+
+
+def python(*arguments, **environment):
+    """Run this Python, without what the launcher may have left in the environment of these tests."""
+    env = {name: value for name, value in os.environ.items() if name != 'PYTHONPATH'}
+    return subprocess.run([sys.executable] + [str(argument) for argument in arguments], env=dict(env, **environment),
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=200)
+
+
+LAUNCHER = os.path.join(ROOT, 'tf1.py')
+
+
+def test_a_program_is_run_as_python_runs_it(tmp_path):
+    program = tmp_path / 'program.py'
+    program.write_text(PROGRAM)
+    plain, launched = python(program, '--flag', 'x'), python(LAUNCHER, program, '--flag', 'x')
+    assert plain.returncode == launched.returncode == 7 and launched.stderr == ''
+    if ON_2:
+        assert launched.stdout.splitlines()[0].replace(os.path.join(ROOT, 'tf2'), 'None') == \
+            plain.stdout.splitlines()[0]
+    else:
+        assert launched.stdout == plain.stdout
+
+
+def test_launcher_without_a_program_or_with_a_wrong_one(tmp_path):
+    assert python(LAUNCHER, '--help').stdout.startswith('Run a program of the articles')
+    for arguments in [], ['-m'], [tmp_path / 'none.py']:
+        done = python(LAUNCHER, *arguments)
+        assert done.returncode == 2 and done.stdout == '' and done.stderr.count('\n') == 1
+
+
+@pytest.mark.skipif(sys.version_info < (3, 8), reason='for the part of the tests on TensorFlow 2.x')
+@pytest.mark.parametrize('version, text', [
+    (None, 'no TensorFlow in'), ('2.9.1', 'TensorFlow 2.9.1 is older than'), ('1.15.5', 'is older than'),
+    ('2.21.0', None)])
+def test_a_python_that_cannot_run_it_is_told_the_remedy(version, text, monkeypatch):
+    import importlib.metadata
+
+    def answer(name):
+        if not version:
+            raise importlib.metadata.PackageNotFoundError(name)
+        return version
+    monkeypatch.setattr(importlib.metadata, 'version', answer)
+    fault = tf1.fault()
+    assert fault is None if text is None else text in fault and 'make venv-tf2' in fault
+
+
+@on_2
+def test_processes_that_a_program_starts_get_the_same(tmp_path):
+    program = tmp_path / 'program.py'
+    program.write_text('import subprocess, sys\n'
+                       "sys.exit(subprocess.call([sys.executable, '-c', 'import tensorflow as tf, keras; "
+                       "print(tf.Session, tf.contrib.slim, keras)']))")
+    done = python(LAUNCHER, program)
+    assert done.returncode == 0 and re.search('Session.*tf_slim.*tf_keras', done.stdout), done.stderr
+
+
+# The same numbers on both versions
+
+def test_batches_are_the_same(sample):
+    from tensorflow.examples.tutorials.mnist import input_data
+    mnist = input_data.read_data_sets(sample, one_hot=True, seed=3)
+    digest = hashlib.sha256()
+    for _ in range(70):                     # into the second epoch
+        for array in mnist.train.next_batch(100):
+            digest.update(np.ascontiguousarray(array).tobytes())
+    assert mnist.train.epochs_completed == 1
+    for array in mnist.validation.images, mnist.test.labels:
+        digest.update(np.ascontiguousarray(array).tobytes())
+    assert digest.hexdigest() == BATCHES
+
+
+@pytest.fixture
+def sample():
+    import data
+    return data.folder('mnist', sample=True)
+
+
+def test_seeds_of_operations_draw_the_same_numbers(sample):
+    """Article 3's network, 300 steps, each random operation with a seed of its own."""
+    from tensorflow.examples.tutorials.mnist import input_data
+    module = load('ch03_training_tricks/mnist_inference.py')
+    mnist = input_data.read_data_sets(sample, seed=3)
+    with tf.Graph().as_default(), seeded():
+        x, y_ = tf.placeholder(tf.float32, [None, 784]), tf.placeholder(tf.int64, [None])
+        y = module.inference(x, tf.contrib.layers.l2_regularizer(0.0001))
+        loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(logits=y, labels=y_)) + \
+            tf.add_n(tf.get_collection('losses'))
+        step = tf.train.GradientDescentOptimizer(0.1).minimize(loss)
+        random = [tf.random_normal([2], seed=5), tf.random_uniform([2], seed=6)]
+        with tf.Session() as sess:
+            tf.global_variables_initializer().run()
+            numbers = np.concatenate(sess.run(random))
+            losses = [sess.run([loss, step], dict(zip((x, y_), mnist.train.next_batch(100))))[0] for _ in range(300)]
+    np.testing.assert_allclose(numbers, NUMBERS, rtol=1e-6)
+    np.testing.assert_allclose(losses[::50] + losses[-1:], LOSSES, rtol=2e-6)
+
+
+def seeded():
+    """Give the chapters' initial values an operation's seed."""
+    return mock.patch.object(tf, 'truncated_normal_initializer',
+                             functools.partial(tf.truncated_normal_initializer, seed=7))
+
+
+@pytest.mark.parametrize('towers', [1, 4])
+def test_towers_have_the_same_loss(towers, monkeypatch):
+    """Article 7's towers on one fixed batch each: the version makes no difference to their loss."""
+    module = load('ch07_acceleration/multi_gpu_mnist.py')
+    random = np.random.RandomState(1)
+    images = random.randint(0, 256, (80, 784)).astype(np.float32)[:20 * towers]
+    labels = random.randint(0, 10, 80).astype(np.int32)[:20 * towers]
+    with tf.Graph().as_default(), seeded():
+        train_op, loss, _ = module.build(['/cpu:%d' % (i + 1) for i in range(towers)],
+                                         lambda: (tf.constant(images), tf.constant(labels)))
+        with tf.Session(config=tf.ConfigProto(allow_soft_placement=True,
+                                              device_count={'CPU': towers + 1})) as sess:
+            tf.global_variables_initializer().run()
+            losses = [sess.run([train_op, loss])[1] for _ in range(60)]
+    # The first steps, with losses in thousands, make more of the last digits' differences.
+    np.testing.assert_allclose(losses[:3] + losses[9::10], TOWERS[towers], rtol=1e-4)
+
+
+# Checkpoints, from either version to the other
+
+def other():
+    """How to run a program on the other version: 1.15 as make sets it up, or TF1_PYTHON."""
+    found = os.environ.get('TF1_PYTHON') or os.path.join(ROOT, '.venv', 'bin', 'python')
+    return [found] if os.path.exists(found) else None
+
+
+@on_2
+@pytest.mark.skipif(not other(), reason='no .venv with TensorFlow 1.15, nor TF1_PYTHON')
+@pytest.mark.parametrize('train, evaluate, result', [
+    ('ch03_training_tricks/mnist_train.py --training_steps 60 --layer1_node 20',
+     'ch03_training_tricks/mnist_eval.py --once --layer1_node 20', r'test accuracy = .*'),
+    ('ch05_rnn_ptb/ptb_train.py ' + PTB, 'ch05_rnn_ptb/fast_eval.py --words 300 --repeats 1',
+     r'[Pp]erplexity\D*[\d.]+'),
+    ('ch06_high_level_apis/contrib_learn_cnn.py --training_steps 20',
+     'ch06_high_level_apis/contrib_learn_cnn.py --training_steps 20', 'Accuracy: .*'),
+])
+def test_checkpoints_of_either_version_are_evaluated_alike_by_both(train, evaluate, result, tmp_path):
+    def run(command, launcher, folder):
+        program, flags = command.split()[0], command.split()[1:]
+        done = python_of(launcher, os.path.join(ROOT, program), *flags, folder=folder)
+        assert done.returncode == 0, done.stderr
+        return re.findall(result, done.stdout)
+
+    ours = [sys.executable, LAUNCHER]
+    for trained_by, name in (ours, 'ours'), (other(), 'theirs'):
+        run(train, trained_by, tmp_path / name)
+        one, two = (run(evaluate, launcher, tmp_path / name) for launcher in (ours, other()))
+        assert one and one == two
+
+
+def python_of(launcher, *arguments, **options):
+    env = {name: value for name, value in os.environ.items() if name not in ('PYTHONPATH', 'TF_USE_LEGACY_KERAS')}
+    return subprocess.run(launcher + list(arguments), stdout=subprocess.PIPE, stderr=subprocess.PIPE, timeout=200,
+                          env=dict(env, TF_TUTORIAL_RUNS=str(options['folder'])), universal_newlines=True)
