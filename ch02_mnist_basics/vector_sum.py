@@ -3,7 +3,7 @@
 Article 2 TensorFlow 解决 MNIST 问题入门, sections TensorFlow 样例 and TensorFlow 基本概念 (figure 1).
 
     python ch02_mnist_basics/vector_sum.py
-    tensorboard --logdir runs/ch02_mnist_basics/vector_sum --host localhost
+    make tensorboard LOGDIR=runs/ch02_mnist_basics/vector_sum
 
 Shows a tensor's three attributes, the same sum with a session closed by hand and by a context manager,
 and writes the graph of figure 1 for TensorBoard. Takes three seconds. Expect, as printed,

@@ -4,7 +4,7 @@ Article 7 TensorFlow 计算加速, section 多 GPU 并行.
 
     python ch07_acceleration/multi_gpu_mnist.py
     python ch07_acceleration/multi_gpu_mnist.py --n_gpu 2 --training_steps 200
-    tensorboard --logdir runs/ch07_acceleration/logs_and_models --host localhost   # figure 2: Color: Device
+    make tensorboard LOGDIR=runs/ch07_acceleration/logs_and_models     # figure 2: Color: Device
 
 Shows synchronous data parallelism. Each step, every GPU has a batch of its own and computes gradients with
 the same variables, which lie on the CPU; the mean of the gradients then moves the variables once. A copy of
