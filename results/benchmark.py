@@ -47,6 +47,7 @@ SGEMM_WARMUP = 2            # products, likewise
 SGEMM_SIZE = 4096           # rows and columns of the square matrices
 
 CHECK_STEPS = 3             # after which the weights must agree
+CHECK_GRAD_NORM = 0.5       # for MAX_GRAD_NORM, which the first steps' gradients do not reach
 TOLERANCE = 1e-4            # of the loss, and of the weights, relative to the largest change of each
 
 # What is shared with benchmark_torch.py, as printed in the articles.

@@ -51,10 +51,10 @@ def lenet(tick, seed):
     pictures('ch04_cnn', tick, seed)
 
 
-def ptb(tick, seed, keep_prob=None):
-    """Train article 5's language model by its run_epoch, until `tick` raises Enough."""
+def ptb(tick, seed, **constants):
+    """Train article 5's language model by its run_epoch, with these constants, until `tick` raises Enough."""
     ptb_word_lm = load('ch05_rnn_ptb', 'ptb_word_lm')
-    ptb_word_lm.KEEP_PROB = keep_prob or ptb_word_lm.KEEP_PROB
+    vars(ptb_word_lm).update(constants)
     ptb_iterator = ptb_word_lm.reader.ptb_iterator
 
     def ticking(*args):
@@ -97,7 +97,7 @@ def save_weights(path, seed):
     """Train CHECK_STEPS steps without dropout, and save the weights before and after and the first loss."""
     saved = {}
 
-    def training(name, train, **settings):
+    def training(name, train, **constants):
         weights = []
 
         def tick():
@@ -108,7 +108,7 @@ def save_weights(path, seed):
 
         printed = io.StringIO()
         with contextlib.redirect_stdout(printed), contextlib.suppress(benchmark.Enough):
-            train(tick, seed, **settings)
+            train(tick, seed, **constants)
         # The programs print the loss of the first step, or its perplexity.
         loss, = re.findall(r'(?:batch is|perplexity is) ([\d.]+\d)', printed.getvalue())[:1]
         saved[name + '/loss'] = math.log(float(loss)) if name == benchmark.PTB else float(loss)
@@ -120,7 +120,7 @@ def save_weights(path, seed):
     training(benchmark.MLP, mlp)
     training(benchmark.LENET, lenet)
     tf.nn.dropout = dropout
-    training(benchmark.PTB, ptb, keep_prob=1.0)
+    training(benchmark.PTB, ptb, KEEP_PROB=1.0, MAX_GRAD_NORM=benchmark.CHECK_GRAD_NORM)
     np.savez(path, **saved)
 
 

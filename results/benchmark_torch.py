@@ -5,6 +5,7 @@
 The same networks, losses and updates as the TensorFlow programs have, fed with the same data. Prints in JSON
 versions and median milliseconds a step, or how far losses and weights are from those of benchmark_tf.py.
 """
+import functools
 import json
 import os
 import platform
@@ -124,7 +125,7 @@ def train_pictures(network, tick, seed):
         step += 1
 
 
-def train_words(network, tick, seed):
+def train_words(network, tick, seed, max_grad_norm=MAX_GRAD_NORM):
     """Train article 5's network, until `tick` raises Enough."""
     rows, steps = benchmark.TRAIN_BATCH_SIZE, benchmark.TRAIN_NUM_STEP
     text = torch.from_numpy(benchmark.words(seed)).reshape(rows, -1)
@@ -146,7 +147,7 @@ def train_words(network, tick, seed):
             optimizer.zero_grad()
             cost.backward()
 
-            norm = nn.utils.clip_grad_norm_(parameters + [vectors], MAX_GRAD_NORM)
+            norm = nn.utils.clip_grad_norm_(parameters + [vectors], max_grad_norm)
             optimizer.step()
             network.embedding.index_add_(0, x.flatten(), vectors.grad.flatten(0, 1), alpha=-1.0)
             network.loss = cost.item() / steps
@@ -239,8 +240,9 @@ def compare(path, seed):
     """
     saved = {key: torch.from_numpy(np.asarray(value)) for key, value in np.load(path).items()}
     found = {}
+    clipped = functools.partial(train_words, max_grad_norm=benchmark.CHECK_GRAD_NORM)
     for name, kind, train in ((benchmark.MLP, MLP, train_pictures), (benchmark.LENET, LeNet, train_pictures),
-                              (benchmark.PTB, LanguageModel, train_words)):
+                              (benchmark.PTB, LanguageModel, clipped)):
         before, after = (
             convert(name, {key[len(prefix):]: saved[key] for key in saved if key.startswith(prefix)})
             for prefix in ('%s/before/' % name, '%s/after/' % name))
