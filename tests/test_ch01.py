@@ -3,8 +3,12 @@ import os
 import re
 import sys
 
+import numpy as np
 import pytest
 from matplotlib import image as png
+
+import cli
+from conftest import load
 
 CHECK = 'ch01_intro/check_environment.py'
 
@@ -113,7 +117,6 @@ def test_check_environment_without_tensorflow(shell, tmp_path):
     ('1.19.0', '>=1.16,<1.19', False), ('v1.8.2', '>=1.6', True), ('2.3.1', '==2.3.1', True),
     ('4.1', '', True)])
 def test_version_conditions(version, condition, fits):
-    from conftest import load
     assert load(CHECK).fits(version, condition) is fits
 
 
@@ -147,6 +150,38 @@ def test_learned_features_on_mnist(run_script, real_data):
     out = run_script('ch01_intro/learned_features.py', '--data_dir', real_data, '--seed', 1)
     by_hand, pixels, learned = [float(value) for value in re.findall('test accuracy (.*)', out)]
     assert 0.72 < by_hand < 0.82 and 0.90 < pixels < 0.93 and 0.955 < learned < 0.98
+
+
+def test_perceptron(run_script, tmp_path):
+    for seed in 1, 2, 3:
+        out = run_script('ch01_intro/perceptron.py', '--seed', seed, '--epochs', 100, '--starts', 4)
+        results = {(model, name): ([int(n) for n in right.split()], [int(n) for n in epochs.split()])
+                   for model, name, right, epochs in re.findall(
+                       r'^(\w+) +([A-Z]+) +right answers of 4: ([\d ]+)  epochs: (.*)$', out, re.MULTILINE)}
+        assert len(results) == 6
+        right, epochs = results.pop(('perceptron', 'XOR'))
+        # Never the fourth, and no end.
+        assert max(right) == 3 and epochs == [100] * 4
+        for right, epochs in results.values():
+            assert right == [4] * 4 and max(epochs) < 100
+    assert png.imread(str(tmp_path / 'runs/ch01_intro/perceptron.png')).std() > 0.05
+    with pytest.raises(cli.UserError, match='lower --learning_rate'):
+        run_script('ch01_intro/perceptron.py', '--learning_rate', 1e38)
+
+
+def test_perceptron_divides_by_a_line_and_the_network_does_not():
+    module = load('ch01_intro/perceptron.py')
+    # A straight line crosses each diagonal once at most. Their ends are all of XOR, so who has it right crosses
+    # one of them twice, between two zeros or between two ones.
+    line = np.linspace(0, 1, 101)
+    diagonals = np.concatenate([np.column_stack([line, line]), np.column_stack([line, 1 - line])])
+    for build, crossings in (module.perceptron, [0, 1]), (module.network, [2]):
+        best, _, region = module.learn(build, module.FUNCTIONS['XOR'], diagonals, 1)
+        assert max((part[1:] != part[:-1]).sum() for part in (region[:101], region[101:])) in crossings
+    # With the fewest nodes that can do it, it is a matter of the start.
+    module.LAYER1_NODE, module.EPOCHS = 2, 100
+    best, epochs, _ = module.learn(module.network, module.FUNCTIONS['XOR'], diagonals, 1)
+    assert set(best) == {3, 4}
 
 
 def test_ilsvrc_errors(run_script, tmp_path):

@@ -4,6 +4,7 @@ import glob
 import inspect
 import os
 import re
+import tempfile
 
 import numpy as np
 import pytest
@@ -306,6 +307,43 @@ def test_accuracy_is_that_of_the_test_data(tmp_path):
         assert 0 < value < 0.6
     with pytest.raises(cli.UserError, match='slim_cnn.py ended with status 2'):
         module.accuracy_of('Slim', ['--no_such_flag'], ['--sample'], str(tmp_path))
+
+
+def predefined(output):
+    return {name: (question, float(score)) for name, question, score in re.findall(
+        r'^(\w+) +(digit|even) +accuracy (0\.\d{4})$', output, re.MULTILINE)}
+
+
+def test_predefined_models(run_script):
+    found = predefined(run_script(CHAPTER + 'predefined_models.py', '--seed', 1, '--training_steps', 60))
+    assert [(name, question) for name, (question, _) in found.items()] == [
+        ('LinearRegressor', 'digit'), ('LogisticRegressor', 'even'), ('LinearClassifier', 'digit'),
+        ('DNNClassifier', 'digit'), ('DNNRegressor', 'digit')]
+    # Guessing is 0.1, and 0.5 where the question is whether a digit is even. The sample's digits, not MNIST's.
+    scores = {name: score for name, (_, score) in found.items()}
+    assert min(scores['LinearClassifier'], scores['DNNClassifier']) > 0.8 and scores['LogisticRegressor'] > 0.75
+    assert all(0.1 < scores[name] < 0.5 for name in ('LinearRegressor', 'DNNRegressor'))
+
+
+def test_predefined_models_stop_at_wrong_settings(run_script, tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
+    script = CHAPTER + 'predefined_models.py'
+    with pytest.raises(cli.UserError, match='--batch_size 99999 is more than'):
+        run_script(script, '--batch_size', 99999)
+    with pytest.raises(cli.UserError, match=r'the loss is .*lower --learning_rate \(now 1e\+38\)'):
+        run_script(script, '--training_steps', 3, '--learning_rate', 1e38)
+    assert os.listdir(str(tmp_path)) == [], 'nothing is kept'
+
+
+@pytest.mark.real_data
+def test_predefined_models_on_mnist(run_script, real_data):
+    found = predefined(run_script(CHAPTER + 'predefined_models.py', '--data_dir', real_data, '--seed', 1))
+    scores = {name: score for name, (_, score) in found.items()}
+    # A linear classifier of pixels is known to come to 0.92.
+    assert 0.91 < scores['LinearClassifier'] < 0.93 < scores['DNNClassifier'] < 0.975
+    assert 0.86 < scores['LogisticRegressor'] < 0.91
+    # As quantities: a straight line gets one digit of four, a hidden layer more.
+    assert 0.2 < scores['LinearRegressor'] < 0.3 < scores['DNNRegressor'] < 0.6
 
 
 def test_logistic_regressor_wants_a_model():
