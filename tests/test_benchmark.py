@@ -149,7 +149,7 @@ def test_the_table_is_that_of_the_recorded_rounds():
     order = list(rounds[1])
     again = benchmark.table([{build: rounds[number][build] for build in order} for number in sorted(rounds)])
     for key, figures in rows(again).items():
-        # The rounds' lines give hundredths of a millisecond, the last two columns are rounded to whole numbers.
+        # The rounds' lines give hundredths of a millisecond; the last two columns are whole numbers.
         assert rows(text)[key][:5] == pytest.approx(figures[:5], rel=0.01, abs=0.02)
         assert rows(text)[key][5:] == pytest.approx(figures[5:], rel=0.01, abs=1)
     assert len(rounds) == 5 and {'1.15.5', 'intel 1.15.2', '2.x', 'pytorch'} <= set(order)
