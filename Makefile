@@ -172,7 +172,7 @@ lock-tensorboard:
 	@rm -rf build/lock-tensorboard
 
 clean:
-	rm -rf .venv .venv-tf2 .venv-tensorboard build .pytest_cache *.egg-info
+	rm -rf .venv .venv-* build .pytest_cache *.egg-info
 	find . \( -name .git -o -name runs \) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
 .PHONY: help venv venv-tf2 test test-tf2 lock-tf2 lock-tensorboard notebooks mnist tensorboard lock clean

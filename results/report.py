@@ -386,6 +386,26 @@ def other_version():
                'tf2-ptb_word_lm')])
 
 
+def benchmark():
+    if 'benchmark' not in names():
+        return ''
+    text = read('benchmark')[0]
+    builds = re.findall(r'^[^#|:\n]+: (?:TensorFlow|PyTorch) .*$', text, re.MULTILINE)
+    checks = re.findall(r'^Check of .*$', text, re.MULTILINE)
+    return '\n\n'.join([
+        '## Speed: TensorFlow 1.15.5, Intel\'s build, TensorFlow 2.x and PyTorch',
+        'Three trainings at their printed sizes and settings, on random data, all builds in turns in one run on an '
+        'otherwise idle machine, by `python results/benchmark.py`. Times are medians over the rounds of a round\'s '
+        'median step; the speed beside the first build is the median of the ratios in each round; the operations '
+        'are those of the products and convolutions alone, and the share is of the fastest sgemm of the table.',
+        '\n'.join(re.findall(r'^\|.*\|$', text, re.MULTILINE)),
+        re.search(r'^The sgemm rate .*$', text, re.MULTILINE).group(0),
+        '\n'.join('- ' + line for line in builds),
+        'That PyTorch computes the same, without dropout and from the same weights:',
+        '\n'.join('- ' + line for line in checks),
+        source('benchmark')])
+
+
 def render():
     """Return the text of RESULTS.md."""
     intro = (
@@ -400,7 +420,7 @@ def render():
         'where it was made. mnist_eval ran beside the training of the same seed. Other programs, too, shared the '
         'machine, so the seconds in the logs are no measure of speed.')
     return '\n\n'.join(part for part in (intro, article2(), article3(), article4(), article5(), article6(), article7(),
-                                    other_version()) if part) + '\n'
+                                    other_version(), benchmark()) if part) + '\n'
 
 
 def write(folder=FOLDER):

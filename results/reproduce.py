@@ -83,6 +83,8 @@ def plan():
                           ('lenet-eval-seed1', 'ch04_cnn/mnist_eval.py --once'),
                           ('ptb_word_lm-seed1', 'ch05_rnn_ptb/ptb_word_lm.py --seed 1')):
         add('tf2', 'tf2-' + name, 'python tf1.py ' + command)
+    # Needs two environments more, see the file, and a machine that does nothing else.
+    add('speed', 'benchmark', 'python results/benchmark.py')
     return steps
 
 
