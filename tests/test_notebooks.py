@@ -64,7 +64,7 @@ def test_each_chapter_has_one_notebook():
     assert NOTEBOOKS == [os.path.join(folder, folder[:4] + '.ipynb') for folder in CHAPTERS]
 
 
-@pytest.mark.timeout(200)
+@pytest.mark.timeout(400)
 @pytest.mark.parametrize('path', NOTEBOOKS)
 def test_runs_on_the_sample_twice_in_one_kernel(path, tmp_path):
     again = run(path, tmp_path, times=2)
