@@ -93,9 +93,9 @@ def show_progress():
     """Let the Estimator say its loss and its saves, and none of TensorFlow's other messages."""
     logger = logging.getLogger('tensorflow')
     logger.setLevel(logging.INFO)
-    if not logger.filters:
-        logger.addFilter(lambda record: cli.verbose() or record.levelno >= logging.ERROR or
-                         record.getMessage().startswith(('loss = ', 'Saving checkpoints')))
+    # In place of another program's, in one process.
+    logger.filters = [lambda record: cli.verbose() or record.levelno >= logging.ERROR or
+                      record.getMessage().startswith(('loss = ', 'Saving checkpoints'))]
 
 
 def main(argv=None):

@@ -99,9 +99,9 @@ def show_progress():
     warnings.filterwarnings('ignore', 'Attempting to use a closed FileWriter')   # Slim's own slip at the end
     logger = logging.getLogger('tensorflow')
     logger.setLevel(logging.INFO)
-    if not logger.filters:
-        logger.addFilter(lambda record: cli.verbose() or record.levelno >= logging.ERROR or
-                         record.getMessage().startswith('global step '))
+    # In place of another program's, in one process.
+    logger.filters = [lambda record: cli.verbose() or record.levelno >= logging.ERROR or
+                      record.getMessage().startswith('global step ')]
 
 
 def main(argv=None):

@@ -56,7 +56,7 @@ def main():
             sys.stdout.write(line)
             # Neither colours nor folders of this machine are part of a result.
             line = re.sub('\x1b\\[[0-9;]*[A-Za-z]|\r', '', line)
-            if not line.startswith('Extracting '):
+            if not re.match(r'(\[[\w ]+\] )?Extracting ', line):
                 log.write(line.replace(os.environ.get('TF_TUTORIAL_RUNS') or 'runs', 'runs'))
         status = process.wait()
         log.write('# seconds: %.0f\n' % (time.time() - start))

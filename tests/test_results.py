@@ -29,7 +29,7 @@ def test_each_log_says_how_it_was_made(path):
         assert float(header['seconds']) > 0
     assert {'command', 'date', 'machine', 'versions'} <= set(header)
     assert re.search('python (tf1.py )?(ch0|results/benchmark.py)', header['command']) and 'tensorflow' in header['versions']
-    assert '/tmp' not in text and '/home' not in text, 'no folder of a machine'
+    assert not re.search(r'(^|[\s\'"(=])/(?!dev/null)\w+/', text), 'no folder of a machine'
     name = os.path.basename(path)[:-len('.log')]
     assert name in report.render(), 'RESULTS.md names each log'
 
