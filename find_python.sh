@@ -64,7 +64,7 @@ for minor in $minors; do
 
     # In a shell with conda set up, `conda` is a function that this script does not see; CONDA_EXE is there.
     while read -r folder; do
-        [ -x "$folder/bin/python3.$minor" ] && try "$folder/bin/python3.$minor" "$minor"
+        [ -n "$folder" ] && [ -x "$folder/bin/python3.$minor" ] && try "$folder/bin/python3.$minor" "$minor"
     done <<EOF
 $("${CONDA_EXE:-conda}" env list 2>/dev/null | sed -n 's|^[^/#]*\(/.*\)|\1|p')
 EOF

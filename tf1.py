@@ -18,7 +18,8 @@ What a program imports, and what it gets here:
     tflearn                 TFLearn 0.5, with the names that TensorFlow and Pillow have moved since
     numpy                   NumPy 2, printing numbers as NumPy 1 does
 
-All else in tf.contrib is missing. Numbers drawn with an operation's own seed= are those of 1.15;
+All else in tf.contrib is missing; UNABLE and LIMITS, below, say for which programs that matters, and what else
+is otherwise. Numbers drawn with an operation's own seed= are those of 1.15;
 tf.set_random_seed, and so --seed, repeats a run on either version, but draws other numbers on each.
 Checkpoints of either version can be read by the other.
 
@@ -40,7 +41,13 @@ import warnings
 ROOT = os.path.dirname(os.path.abspath(__file__))
 OLDEST = (2, 15)
 
-# What is otherwise on TensorFlow 2.x, by program. All others do the same, or the same but for random numbers.
+# The programs that cannot run on TensorFlow 2.x.
+UNABLE = {
+    'ch06_high_level_apis/predefined_models.py':
+        'it is about the predefined models of tf.contrib.learn, which nothing has replaced',
+}
+
+# What is otherwise there, by program. All others do the same, or the same but for random numbers.
 LIMITS = {
     'ch01_intro/check_environment.py':
         'checks what TensorFlow 1.15 needs; on another Python it says so, and its status is 1',
@@ -391,6 +398,9 @@ def main():
         return error('there is no program %s' % argv[0], 2)
     if fault():
         return error(fault(), 1)
+    name = os.path.relpath(os.path.abspath(argv[0]), ROOT).replace(os.sep, '/')
+    if sys.version_info >= (3, 8) and name in UNABLE:
+        return error('%s needs TensorFlow 1.15: %s' % (name, UNABLE[name]), 1)
     # As `python` itself would have it.
     sys.path[0] = os.getcwd() if is_module else os.path.dirname(os.path.abspath(argv[0]))
     install()

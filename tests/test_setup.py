@@ -48,13 +48,13 @@ def environment(**variables):
     return dict({'PATH': TOOLS, 'HOME': '/nonexistent'}, **variables)
 
 
-def search(tmp_path, **variables):
+def search(tmp_path, *arguments, **variables):
     """Run a copy of find_python.sh with `path` first on a PATH that has no real Python."""
     tools = tmp_path / 'tools'
     tools.mkdir()
     (tools / 'sed').symlink_to(shutil.which('sed', path=TOOLS))
     path = ':'.join([str(tmp_path / 'path'), str(tools)])
-    return subprocess.run(['/bin/sh', os.path.join(ROOT, 'find_python.sh')],
+    return subprocess.run(['/bin/sh', os.path.join(ROOT, 'find_python.sh')] + list(arguments),
                           env=environment(HOME=str(tmp_path / 'home'), PATH=path, **variables),
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
 
@@ -123,6 +123,32 @@ def test_says_in_one_line_how_to_get_python(tmp_path):
     for way in ('pyenv install 3.7', 'conda create -n py37 python=3.7',
                 'PYTHON=/path/to/python3.7 make venv'):
         assert way in found.stderr
+
+
+def test_finds_the_python_of_tensorflow_2(tmp_path):
+    fake_python(tmp_path / 'path' / 'python3.7', V37)
+    fake_python(tmp_path / 'path' / 'python3.8', V38)
+    fake_python(tmp_path / 'path' / 'python3.13', (3, 13, 0))
+    python = fake_python(tmp_path / 'home' / '.pyenv' / 'versions' / '3.11.7' / 'bin' / 'python3.11', V311)
+    assert search(tmp_path, '2.x').stdout == '%s\n' % python
+
+
+@pytest.mark.parametrize('has37', [True, False])
+def test_finds_any_python_but_3_7_first(tmp_path, has37):
+    python = fake_python(tmp_path / 'path' / 'python3.13', (3, 13, 0))
+    if has37:
+        python = fake_python(tmp_path / 'home' / '.pyenv' / 'versions' / '3.7.16' / 'bin' / 'python3.7', V37)
+    assert search(tmp_path, 'any').stdout == '%s\n' % python
+
+
+@pytest.mark.parametrize('which, ways', [
+    ('2.x', ['pyenv install 3.11', 'PYTHON=/path/to/python3.11 make venv-tf2']),
+    ('any', ['pyenv install 3.7', 'pyenv install 3.11', 'PYTHON=/path/to/python make mnist'])])
+def test_says_in_one_line_how_to_get_another_python(tmp_path, which, ways):
+    fake_python(tmp_path / 'path' / 'python3', V38)
+    found = search(tmp_path, which)
+    assert found.returncode == 1 and found.stdout == '' and found.stderr.count('\n') == 1
+    assert all(way in found.stderr for way in ways)
 
 
 def test_PYTHON_comes_before_all_and_is_not_replaced(tmp_path):
@@ -244,6 +270,8 @@ def project(tmp_path):
     folder.mkdir()
     for name in ('Makefile', 'find_python.sh', 'requirements.lock', 'setup.py'):
         shutil.copy(os.path.join(ROOT, name), str(folder / name))
+    (folder / 'tf2').mkdir()
+    shutil.copy(os.path.join(ROOT, 'tf2', 'requirements.lock'), str(folder / 'tf2'))
     return folder
 
 
@@ -255,7 +283,7 @@ def recorder(path, calls, statuses=(), version=V37):
 if [ "$1" = -c ]; then exec "$(dirname "$0")/python-c" "$@"; fi
 echo "$@" >> '{calls}'
 case "$*" in
-{arms}'-m venv .venv') mkdir -p .venv/bin && cp "$0" "$(dirname "$0")/python-c" .venv/bin/ || exit ;;
+{arms}'-m venv '*) mkdir -p "$3/bin" && cp "$0" "$(dirname "$0")/python-c" "$3/bin/" || exit ;;
 esac
 """.format(calls=calls, arms=arms))
 
@@ -282,7 +310,7 @@ def python37(project, tmp_path, **options):
 def test_make_alone_says_what_there_is(project):
     done = make(project)
     assert done.returncode == 0
-    for target in ('mnist', 'test', 'venv', 'clean', 'lock'):
+    for target in ('mnist', 'test', 'venv', 'venv-tf2', 'clean', 'lock', 'lock-tf2'):
         assert 'make %s ' % target in done.stdout
     assert not (project / '.venv').exists()
 
@@ -408,12 +436,74 @@ def test_make_mnist_stops_when_the_training_fails(project):
     assert calls(project) == [FETCH, TRAIN]
 
 
+PYTEST, PYTEST2 = '-m pytest -ra -n 2 tests', 'tf1.py -m pytest -ra -n 2 tests/test_tf1.py'
+SET_UP2 = ['-m venv .venv-tf2', '-m pip install -q --require-hashes -r .venv-tf2/build.lock',
+           '-m pip install --require-hashes --no-build-isolation -r tf2/requirements.lock']
+
+
 def test_make_test_says_what_it_skips_and_fails_with_pytest(project):
     ready(project)
-    assert make(project, 'test').returncode == 0
-    assert calls(project) == ['-m pytest -ra -n 2 tests']
+    done = make(project, 'test', PYTHON='/nonexistent')
+    assert done.returncode == 0
+    assert calls(project) == [PYTEST]
+    assert 'Not tested on TensorFlow 2.x: no CPython 3.11, 3.12 or 3.13 was found.' in done.stdout
     ready(project, statuses=[('*pytest*', 1)])
-    assert make(project, 'test').returncode != 0
+    assert make(project, 'test', PYTHON='/nonexistent').returncode != 0
+
+
+def python311(project, tmp_path, **options):
+    """A Python 3.11 for PYTHON=, that makes a .venv-tf2 with a copy of itself."""
+    return str(recorder(tmp_path / 'python311' / 'python', project / 'calls', version=V311, **options))
+
+
+def test_make_test_has_a_second_part_on_tensorflow_2(project, tmp_path):
+    ready(project)
+    python = python311(project, tmp_path)
+    assert make(project, 'test', PYTHON=python).returncode == 0
+    assert calls(project) == [PYTEST] + SET_UP2 + [PYTEST2]
+    assert make(project, 'test', PYTHON=python).returncode == 0
+    assert calls(project) == [PYTEST, PYTEST2]
+    recorder(project / '.venv-tf2' / 'bin' / 'python', project / 'calls', [('*pytest*', 1)], V311)
+    assert make(project, 'test', PYTHON=python).returncode != 0
+
+
+def test_make_test_goes_on_where_tensorflow_2_cannot_be_installed(project, tmp_path):
+    ready(project)
+    done = make(project, 'test', PYTHON=python311(project, tmp_path, statuses=[('*tf2/requirements.lock', 7)]))
+    assert done.returncode == 0 and calls(project) == [PYTEST] + SET_UP2
+    assert 'Not tested on TensorFlow 2.x: .venv-tf2 could not be made, see above.' in done.stdout
+
+
+@pytest.mark.parametrize('target, commands', [
+    ('mnist', ['tf1.py ' + FETCH, 'tf1.py ' + TRAIN, 'tf1.py ' + EVAL]), ('test', [PYTEST2])])
+def test_without_python_3_7_make_goes_on_with_tensorflow_2_and_says_so(project, tmp_path, target, commands):
+    done = make(project, target, PYTHON=python311(project, tmp_path))
+    assert done.returncode == 0, done.stdout
+    assert calls(project) == SET_UP2 + commands
+    assert done.stdout.count('No Python 3.7, so no TensorFlow 1.15: going on with TensorFlow 2.x') == 1
+    assert not (project / '.venv').exists()
+
+
+@pytest.mark.parametrize('target', ['mnist', 'test'])
+def test_without_any_python_make_names_the_remedy(project, target):
+    done = make(project, target, PYTHON='/nonexistent')
+    assert done.returncode != 0 and calls(project) == []
+    assert 'PYTHON=/nonexistent is not a 64-bit CPython 3.7, 3.11, 3.12 or 3.13' in done.stdout
+
+
+def test_lock_of_tensorflow_2_has_hashes_and_no_places():
+    with open(os.path.join(ROOT, 'tf2', 'requirements.lock')) as file:
+        text = file.read()
+    lines = [line for line in text.replace('\\\n', ' ').splitlines() if line and not line.startswith('#')]
+    assert len(lines) > 60
+    for line in lines:
+        assert re.match(r'[a-z0-9-]+==\S+ .*--hash=sha256:[0-9a-f]{64}', line), line
+    assert not [place for place in ('://', '@', '--index', '--find-links', '--trusted') if place in text]
+    # Else pip on another Python would skip every line, and report success.
+    assert "python_full_version < '3.14'" not in text
+    pins = {line.split('==')[0] for line in lines}
+    with open(os.path.join(ROOT, 'tf2', 'requirements.in')) as file:
+        assert {re.split('[ <=]', line)[0] for line in file.read().splitlines() if not line.startswith('#')} <= pins
 
 
 def test_make_clean_leaves_the_users_files(project):
