@@ -20,6 +20,7 @@ INSTALL = [
     'scipy >=1.4',
     'scikit-learn >=1.0',
     'matplotlib >=3.5',
+    'pillow',
     'jupyter',
     'pooch >=1.6',
     'requests',
@@ -29,7 +30,7 @@ INSTALL = [
 
 EXTRAS = {
     'ch06': ['keras ==2.3.1', 'tflearn ==0.5.0'],
-    'test': ['pytest >=7.4', 'pytest-timeout', 'pytest-xdist', 'jupytext >=1.15', 'nbformat', 'nbclient', 'ipykernel'],
+    'test': ['pytest >=7.4', 'pytest-timeout', 'pytest-xdist', 'nbformat', 'nbclient', 'ipykernel'],
     # What builds the requirements that have no wheel, gast and tflearn. setuptools 69 needs a newer Python.
     'build': ['pip', 'setuptools <69', 'wheel'],
 }
