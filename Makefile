@@ -7,7 +7,7 @@ TESTS2 = tests/test_tf1.py
 
 help:
 	@echo 'make mnist   set up, get the MNIST data, train the network of article 3 and evaluate it'
-	@echo 'make test    set up and run the tests, also with tf1.py on TensorFlow 2.x where Python is 3.11 to 3.13'
+	@echo 'make test    set up and run the tests; where there is a Python 3.11 to 3.13, also on TensorFlow 2.x'
 	@echo 'make venv    set up: TensorFlow 1.15 and all else, in .venv, as requirements.lock pins it'
 	@echo 'make venv-tf2   set up: TensorFlow 2.x, in .venv-tf2, as tf2/requirements.lock pins it'
 	@echo 'make tensorboard   show the graphs and curves of all runs: http://localhost:6006'
@@ -57,8 +57,9 @@ venv-tf2:
 	@test -e $@ || { python=`./find_python.sh 2.x` && rm -rf .venv-tf2 && \
 	    echo "Making .venv-tf2 with $$python" && "$$python" -m venv .venv-tf2; }
 	@rm -f $@
-	@echo 'Installing tf2/requirements.lock in .venv-tf2: TensorFlow alone is 600 MB, a few minutes the first time'
-	@awk '/^[a-z]/ { keep = /^(pip|setuptools|wheel|packaging)==/ } keep' tf2/requirements.lock > .venv-tf2/build.lock
+	@echo 'Installing tf2/requirements.lock in .venv-tf2: TensorFlow alone is 600 MB, a few minutes'
+	@awk '/^[a-z]/ { keep = /^(pip|setuptools|wheel|packaging)==/ } keep' tf2/requirements.lock \
+	    > .venv-tf2/build.lock
 	@$(PY2) -m pip install -q --require-hashes -r .venv-tf2/build.lock
 	@$(PY2) -m pip install --require-hashes --no-build-isolation -r tf2/requirements.lock
 	@pwd -P > $@
@@ -146,7 +147,8 @@ lock:
 lock-tf2:
 	@rm -rf build/lock-tf2 && mkdir -p build && python3 -m venv build/lock-tf2
 	@build/lock-tf2/bin/python -m pip install -q uv==0.13.9
-	@printf '%s\n' '[tool.uv]' "environments = [\"python_full_version >= '3.11' and python_full_version < '3.14'\"]" \
+	@printf '%s\n' '[tool.uv]' \
+	    "environments = [\"python_full_version >= '3.11' and python_full_version < '3.14'\"]" \
 	    'required-environments = [' "\"sys_platform == 'linux' and platform_machine == 'x86_64'\"," \
 	    "\"sys_platform == 'linux' and platform_machine == 'aarch64'\"," \
 	    "\"sys_platform == 'darwin' and platform_machine == 'arm64'\"," \

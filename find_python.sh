@@ -12,13 +12,16 @@ get2x='`pyenv install 3.11` or `conda create -n py311 python=3.11`'
 case $1 in
 '') minors=7
     wanted='CPython 3.7'
-    remedy="No CPython 3.7 found, and TensorFlow 1.15 runs on no newer one. Get it with $get37, or name yours: PYTHON=/path/to/python3.7 make venv" ;;
+    remedy="No CPython 3.7 found, and TensorFlow 1.15 runs on no newer one. Get it with $get37, \
+or name yours: PYTHON=/path/to/python3.7 make venv" ;;
 2.x) minors='11 12 13'
     wanted='CPython 3.11, 3.12 or 3.13'
-    remedy="No CPython 3.11, 3.12 or 3.13 found, for TensorFlow 2.x. Get it with $get2x, or name yours: PYTHON=/path/to/python3.11 make venv-tf2" ;;
+    remedy="No CPython 3.11, 3.12 or 3.13 found, for TensorFlow 2.x. Get it with $get2x, \
+or name yours: PYTHON=/path/to/python3.11 make venv-tf2" ;;
 any) minors='7 11 12 13'
     wanted='CPython 3.7, 3.11, 3.12 or 3.13'
-    remedy="No CPython 3.7 found, for TensorFlow 1.15, and none of 3.11 to 3.13, for TensorFlow 2.x. Get one with $get37, or $get2x, or name yours: PYTHON=/path/to/python make mnist" ;;
+    remedy="No CPython 3.7 found, for TensorFlow 1.15, and none of 3.11 to 3.13, for TensorFlow 2.x. \
+Get one with $get37, or $get2x, or name yours: PYTHON=/path/to/python make mnist" ;;
 esac
 
 # The answer is never the Python of a virtual environment: .venv itself may be active, and about to go.

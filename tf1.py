@@ -4,8 +4,9 @@
     python tf1.py -m pytest tests/test_ch03.py
 
 The programs are for TensorFlow 1.15 on Python 3.7, and that stays the reference. Where that Python or its
-packages are not to be had, this launcher runs the same files on TensorFlow 2.15 or newer; the packages are
-pinned in tf2/requirements.lock. On TensorFlow 1.15 it changes nothing, and only runs the program.
+packages are not to be had, this launcher runs the same files on TensorFlow 2.15 or newer, tested with 2.15.1
+and 2.21.0 on CPython 3.11, and 2.21.0 on 3.13; `make venv-tf2` installs what tf2/requirements.lock pins. On
+TensorFlow 1.15 it changes nothing, and only runs the program.
 
 What a program imports, and what it gets here:
 
@@ -18,8 +19,8 @@ What a program imports, and what it gets here:
     tflearn                 TFLearn 0.5, with the names that TensorFlow and Pillow have moved since
     numpy                   NumPy 2, printing numbers as NumPy 1 does
 
-All else in tf.contrib is missing; UNABLE and LIMITS, below, say for which programs that matters, and what else
-is otherwise. Numbers drawn with an operation's own seed= are those of 1.15;
+All else in tf.contrib is missing. UNABLE and LIMITS, below, say for which programs that matters, and what
+else is otherwise. Numbers drawn with an operation's own seed= are those of 1.15;
 tf.set_random_seed, and so --seed, repeats a run on either version, but draws other numbers on each.
 Checkpoints of either version can be read by the other.
 
@@ -156,8 +157,8 @@ def make_tensorflow():
             raise v1.errors.OutOfRangeError(None, None, str(error))
     reader.get_tensor = get_tensor
 
-    made = module('tensorflow', __doc__=v1.__doc__, __file__=tensorflow.__file__, __path__=tensorflow.__path__,
-                  __spec__=tensorflow.__spec__, compat=tensorflow.compat)
+    made = module('tensorflow', __doc__=v1.__doc__, __file__=tensorflow.__file__, compat=tensorflow.compat,
+                  __path__=tensorflow.__path__, __spec__=tensorflow.__spec__)
 
     def more(name):
         return importlib.import_module('tensorflow.contrib') if name == 'contrib' else getattr(v1, name)
@@ -253,12 +254,13 @@ Datasets = collections.namedtuple('Datasets', 'train validation test')
 
 
 def read_data_sets(train_dir, one_hot=False, dtype='float32', reshape=True, validation_size=5000, seed=None):
-    """Read the four files of MNIST in `train_dir`. Unlike 1.15's, downloads nothing: the scripts have done so."""
+    """Read the four files of MNIST in `train_dir`. Unlike 1.15's, downloads nothing: cli has done so."""
     import numpy as np
     import tensorflow as tf
 
     def read(part):
-        paths = [os.path.join(train_dir, '%s-%s-ubyte.gz' % (part, kind)) for kind in ('images-idx3', 'labels-idx1')]
+        paths = [os.path.join(train_dir, '%s-%s-ubyte.gz' % (part, kind))
+                 for kind in ('images-idx3', 'labels-idx1')]
         for path in paths:
             print('Extracting', path)
         images, labels = map(read_idx, paths)

@@ -469,7 +469,8 @@ def test_make_test_has_a_second_part_on_tensorflow_2(project, tmp_path):
 
 def test_make_test_goes_on_where_tensorflow_2_cannot_be_installed(project, tmp_path):
     ready(project)
-    done = make(project, 'test', PYTHON=python311(project, tmp_path, statuses=[('*tf2/requirements.lock', 7)]))
+    python = python311(project, tmp_path, statuses=[('*tf2/requirements.lock', 7)])
+    done = make(project, 'test', PYTHON=python)
     assert done.returncode == 0 and calls(project) == [PYTEST] + SET_UP2
     assert 'Not tested on TensorFlow 2.x: .venv-tf2 could not be made, see above.' in done.stdout
 
@@ -503,7 +504,8 @@ def test_lock_of_tensorflow_2_has_hashes_and_no_places():
     assert "python_full_version < '3.14'" not in text
     pins = {line.split('==')[0] for line in lines}
     with open(os.path.join(ROOT, 'tf2', 'requirements.in')) as file:
-        assert {re.split('[ <=]', line)[0] for line in file.read().splitlines() if not line.startswith('#')} <= pins
+        wanted = [line for line in file.read().splitlines() if not line.startswith('#')]
+    assert {re.split('[ <=]', line)[0] for line in wanted} <= pins
 
 
 def test_make_clean_leaves_the_users_files(project):
