@@ -49,19 +49,29 @@ def resume(saver, session, folder):
     The saver also takes over the list of older checkpoints, so that it goes on deleting the oldest
     as if the training had never stopped.
 
+    Where it is damaged, the next older one serves, with a line that says so.
+
     Returns:
         True if a checkpoint was restored.
     Raises:
-        cli.UserError: the folder cannot be written, or its checkpoint is damaged or another network's.
+        cli.UserError: the folder cannot be written, or no checkpoint is whole and of this network.
     """
     state = newest(folder)
     if not state:
         return False
-    try:
-        saver.restore(session, state.model_checkpoint_path)
-    except (tf.errors.OpError, ValueError) as error:
-        raise unusable(state.model_checkpoint_path, error)
-    saver.recover_last_checkpoints(state.all_model_checkpoint_paths)
+    paths = list(state.all_model_checkpoint_paths)
+    for i in reversed(range(len(paths))):
+        try:
+            saver.restore(session, paths[i])
+            break
+        except (tf.errors.OpError, ValueError) as error:
+            fault = error
+    else:
+        raise unusable(state.model_checkpoint_path, fault)
+    if paths[i] != state.model_checkpoint_path:
+        print('%s is damaged: going on from the older %s' % (
+            state.model_checkpoint_path, os.path.basename(paths[i])))
+    saver.recover_last_checkpoints(paths[:i + 1])
     return True
 
 

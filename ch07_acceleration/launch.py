@@ -267,6 +267,9 @@ def main(argv=None):
                 not os.path.exists(place(program)):
             parser.error('%s is no distributed program of ch07_acceleration' % program)
 
+    if args.programs[0].startswith('two_tasks') and len(args.programs) != 2:
+        parser.error('the two tasks wait for each other: name both')
+
     # The data are here by now; in the namespace there is no network to download them.
     data = (['--sample'] if args.sample else ['--data_dir', args.data_dir]) + \
         (['--seed', str(args.seed)] if args.seed is not None else [])

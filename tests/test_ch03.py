@@ -282,6 +282,8 @@ def test_a_damaged_checkpoint_is_named(run_script, tmp_path, name, damage):
     model = str(tmp_path / 'model')
     run_script(TRAIN, '--training_steps', 30, '--model_save_path', model, *SMALL)
     damage(os.path.join(model, name))
+    for part in '.index', '.data-00000-of-00001':       # the older one would do
+        damage(os.path.join(model, 'model.ckpt-1' + part))
     kept = contents(model)
     with pytest.raises(cli.UserError, match='--model_save_path') as error:
         run_script(TRAIN, '--training_steps', 40, '--model_save_path', model, *SMALL)
@@ -290,6 +292,18 @@ def test_a_damaged_checkpoint_is_named(run_script, tmp_path, name, damage):
     with pytest.raises(cli.UserError, match='--model_save_path') as error:
         run_script(EVAL, '--once', '--model_save_path', model, '--layer1_node', 20)
     assert model in str(error.value) and '\n' not in str(error.value)
+
+
+@pytest.mark.parametrize('damage', [cut, flip])
+@pytest.mark.parametrize('name', ['model.ckpt-30.data-00000-of-00001', 'model.ckpt-30.index'])
+def test_an_older_checkpoint_stands_in_for_a_damaged_one(run_script, tmp_path, name, damage):
+    model = str(tmp_path / 'model')
+    run_script(TRAIN, '--training_steps', 30, '--model_save_path', model, *SMALL)
+    damage(os.path.join(model, name))
+    out = run_script(TRAIN, '--training_steps', 40, '--model_save_path', model, *SMALL)
+    assert '%s is damaged: going on from the older model.ckpt-1\n' % os.path.join(model, 'model.ckpt-30') in out
+    assert 'Trained 40 step(s)' in out
+    assert 'After 40 training step(s)' in run_script(EVAL, '--once', '--model_save_path', model, *SMALL[:2])
 
 
 def test_evaluation_without_a_checkpoint(shell, tmp_path):

@@ -459,10 +459,12 @@ def test_a_loss_that_is_no_number(start):
 
 
 def test_launcher_refuses_other_programs(run_script, capsys):
-    for program in 'mnist_train.py', 'dist_mnist_none.py':
+    for program, message in (('mnist_train.py', 'is no distributed program'),
+                             ('dist_mnist_none.py', 'is no distributed program'),
+                             ('two_tasks_first.py', 'name both')):
         with pytest.raises(SystemExit) as stopped:
             run_script(LAUNCH, program)
-        assert stopped.value.code == 2 and 'is no distributed program' in capsys.readouterr().err
+        assert stopped.value.code == 2 and message in capsys.readouterr().err
 
 
 # Faults of the cluster: one line
