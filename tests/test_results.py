@@ -156,3 +156,14 @@ def test_a_correct_input_is_at_least_twice_as_fast_as_the_printed_one():
 def test_ten_of_ten_runs_of_each_distributed_program_end(name):
     ended, longest, lowest = report.ten_runs('launch-' + name)
     assert ended == '10 of 10' and float(longest) < 10 and float(lowest) > 0.95
+
+
+def test_tensorflow_2_is_within_the_bands_too():
+    def last(name, pattern):
+        return float(re.findall(pattern, report.read('tf2-%s-seed1' % name)[0])[-1])
+    assert abs(last('mnist_fc', r'test accuracy using average model is ([\d.]+)') - report.FC_TEST) <= \
+        report.BANDS['fc_test']
+    assert abs(last('mnist_eval_once', r'test accuracy = ([\d.]+)') - report.TRICKS_ACCURACY) <= \
+        report.BANDS['tricks_accuracy']
+    assert abs(last('lenet-eval', r'test accuracy = ([\d.]+)') - report.LENET_ACCURACY) <= report.BANDS['lenet_accuracy']
+    assert abs(last('ptb_word_lm', r'Test Perplexity: ([\d.]+)') - report.PTB_TEST) <= report.BANDS['ptb_test']
