@@ -7,7 +7,8 @@ TESTS2 = tests/test_tf1.py
 
 help:
 	@echo 'make mnist   set up, get the MNIST data, train the network of article 3 and evaluate it'
-	@echo 'make test    set up and run the tests; where there is a Python 3.11 to 3.13, also on TensorFlow 2.x'
+	@echo 'make test    set up and run the tests'
+	@echo 'make test-tf2   set up TensorFlow 2.x and run the tests of tf1.py there: two minutes'
 	@echo 'make venv    set up: TensorFlow 1.15 and all else, in .venv, as requirements.lock pins it'
 	@echo 'make venv-tf2   set up: TensorFlow 2.x, in .venv-tf2, as tf2/requirements.lock pins it'
 	@echo 'make tensorboard   show the graphs and curves of all runs: http://localhost:6006'
@@ -75,18 +76,12 @@ CHOOSE = if $(WHOLE) || ./find_python.sh >/dev/null 2>&1; then \
 	    $(MAKE) -s venv-tf2 && run='$(PY2) tf1.py'; \
 	fi || exit
 
-# The second part, by another Python, is left out where there is none, or no network to set it up.
+# Three processes for two cores: some tests wait for others.
 test:
 	@$(CHOOSE); \
 	test "$$run" = $(PY) || exec $(MAKE) -s test-tf2; \
-	$(PY) -m pytest -ra -n 2 tests || exit; \
-	if ! $(WHOLE2) && ! ./find_python.sh 2.x >/dev/null 2>&1; then \
-	    echo 'Not tested on TensorFlow 2.x: no CPython 3.11, 3.12 or 3.13 was found.'; \
-	elif ! $(MAKE) -s venv-tf2; then \
-	    echo 'Not tested on TensorFlow 2.x: .venv-tf2 could not be made, see above.'; \
-	else \
-	    $(MAKE) -s test-tf2; \
-	fi
+	$(PY) -m pytest -ra -n 3 tests && \
+	echo 'All this was on TensorFlow 1.15; `make test-tf2` tests tf1.py, on TensorFlow 2.x.'
 
 test-tf2: venv-tf2
 	@$(PY2) tf1.py -m pytest -ra -n 2 $(TESTS2)

@@ -20,7 +20,6 @@ INSTALL = [
     'scipy >=1.4',
     'scikit-learn >=1.0',
     'matplotlib >=3.5',
-    'pillow',
     'jupyter',
     'pooch >=1.6',
     'requests',

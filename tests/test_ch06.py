@@ -282,13 +282,18 @@ def test_keras_has_60000_pictures_and_the_others_55000(real_data, monkeypatch):
 
 
 def test_table_of_the_interfaces(run_script):
-    output = run_script(CHAPTER + 'compare_interfaces.py', '--steps', 8, '--repeats', 1)
+    output = run_script(CHAPTER + 'compare_interfaces.py', '--steps', 10, '--repeats', 1)
     rows = [[cell.strip() for cell in line.strip('|').split('|')] for line in output.splitlines()[2:7]]
     assert [(row[0], row[3]) for row in rows] == [
         ('native', '1663370'), ('Slim', '1625606'), ('tf.contrib.learn', '1625606'), ('TFLearn', '1625606'),
         ('Keras', '569606')]
     assert all(0 < int(row[2]) < int(row[1]) and float(row[4]) > 0 for row in rows)
     assert rows[0][5] == '1.00'
+    # What does not depend on the machine is as in the recorded table.
+    with open(os.path.join(ROOT, 'results', 'logs', 'compare_interfaces.log'), encoding='utf-8') as file:
+        recorded = [line for line in file.read().splitlines() if line.startswith('| ')][2:]
+    for row, line in zip(rows, recorded):
+        assert line.startswith('| %s |' % ' | '.join(row[:4])), 'record compare_interfaces again'
     # Each of the four says the network in fewer lines than native TensorFlow, Slim in less than half.
     lines = [int(row[2]) for row in rows]
     assert max(lines[1:]) < lines[0] and lines[1] < lines[0] / 2

@@ -436,17 +436,17 @@ def test_make_mnist_stops_when_the_training_fails(project):
     assert calls(project) == [FETCH, TRAIN]
 
 
-PYTEST, PYTEST2 = '-m pytest -ra -n 2 tests', 'tf1.py -m pytest -ra -n 2 tests/test_tf1.py'
+PYTEST, PYTEST2 = '-m pytest -ra -n 3 tests', 'tf1.py -m pytest -ra -n 2 tests/test_tf1.py'
 SET_UP2 = ['-m venv .venv-tf2', '-m pip install -q --require-hashes -r .venv-tf2/build.lock',
            '-m pip install --require-hashes --no-build-isolation -r tf2/requirements.lock']
 
 
-def test_make_test_says_what_it_skips_and_fails_with_pytest(project):
+def test_make_test_names_the_other_part_and_fails_with_pytest(project):
     ready(project)
     done = make(project, 'test', PYTHON='/nonexistent')
     assert done.returncode == 0
     assert calls(project) == [PYTEST]
-    assert 'Not tested on TensorFlow 2.x: no CPython 3.11, 3.12 or 3.13 was found.' in done.stdout
+    assert '`make test-tf2` tests tf1.py, on TensorFlow 2.x' in done.stdout
     ready(project, statuses=[('*pytest*', 1)])
     assert make(project, 'test', PYTHON='/nonexistent').returncode != 0
 
@@ -456,23 +456,20 @@ def python311(project, tmp_path, **options):
     return str(recorder(tmp_path / 'python311' / 'python', project / 'calls', version=V311, **options))
 
 
-def test_make_test_has_a_second_part_on_tensorflow_2(project, tmp_path):
-    ready(project)
+def test_make_test_tf2(project, tmp_path):
     python = python311(project, tmp_path)
-    assert make(project, 'test', PYTHON=python).returncode == 0
-    assert calls(project) == [PYTEST] + SET_UP2 + [PYTEST2]
-    assert make(project, 'test', PYTHON=python).returncode == 0
-    assert calls(project) == [PYTEST, PYTEST2]
+    assert make(project, 'test-tf2', PYTHON=python).returncode == 0
+    assert calls(project) == SET_UP2 + [PYTEST2]
+    assert make(project, 'test-tf2', PYTHON=python).returncode == 0
+    assert calls(project) == [PYTEST2]
     recorder(project / '.venv-tf2' / 'bin' / 'python', project / 'calls', [('*pytest*', 1)], V311)
-    assert make(project, 'test', PYTHON=python).returncode != 0
+    assert make(project, 'test-tf2', PYTHON=python).returncode != 0
 
 
-def test_make_test_goes_on_where_tensorflow_2_cannot_be_installed(project, tmp_path):
-    ready(project)
+def test_make_test_tf2_fails_where_tensorflow_2_cannot_be_installed(project, tmp_path):
     python = python311(project, tmp_path, statuses=[('*tf2/requirements.lock', 7)])
-    done = make(project, 'test', PYTHON=python)
-    assert done.returncode == 0 and calls(project) == [PYTEST] + SET_UP2
-    assert 'Not tested on TensorFlow 2.x: .venv-tf2 could not be made, see above.' in done.stdout
+    assert make(project, 'test-tf2', PYTHON=python).returncode != 0
+    assert calls(project) == SET_UP2
 
 
 @pytest.mark.parametrize('target, commands', [
