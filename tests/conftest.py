@@ -1,6 +1,7 @@
 """How the tests run the chapter scripts: through `main`, as a user does, offline, outputs in tmp_path."""
 import importlib
 import os
+import signal
 import subprocess
 import sys
 
@@ -20,6 +21,8 @@ def pytest_addoption(parser):
 
 
 def pytest_configure(config):
+    # Started by a shell in the background, these tests and their processes would take no notice of Ctrl-C.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # TensorFlow 1.15's own, on Python 3.7; they are none of ours.
     config.addinivalue_line('filterwarnings', 'ignore::DeprecationWarning')
     config.addinivalue_line('markers', 'real_data: needs the real MNIST and Penn Treebank files')
@@ -31,6 +34,8 @@ def surroundings(tmp_path, monkeypatch):
     monkeypatch.setenv('TF_TUTORIAL_DATA', 'sample')
     monkeypatch.setenv('TF_TUTORIAL_RUNS', str(tmp_path / 'runs'))
     monkeypatch.delenv('TF_TUTORIAL_VERBOSE', raising=False)
+    # Set by a script that ran in this process; a new process sets its own.
+    monkeypatch.delenv('TF_CPP_MIN_LOG_LEVEL', raising=False)
 
 
 @pytest.fixture
