@@ -1,6 +1,6 @@
 """Let a perceptron and a network with a hidden layer learn AND, OR and XOR.
 
-Article 1 深度学习及 TensorFlow 简介, section 人工智能、机器学习和深度学习的关系.
+Article 1 深度学习及 TensorFlow 简介, section 人工智能与深度学习.
 
     python ch01_intro/perceptron.py
 
