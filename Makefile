@@ -76,11 +76,11 @@ CHOOSE = if $(WHOLE) || ./find_python.sh >/dev/null 2>&1; then \
 	    $(MAKE) -s venv-tf2 && run='$(PY2) tf1.py'; \
 	fi || exit
 
-# Three processes for two cores: some tests wait for others.
+# Four processes for two cores, as many tests wait, for processes of theirs to start or to notice that one is dead.
 test:
 	@$(CHOOSE); \
 	test "$$run" = $(PY) || exec $(MAKE) -s test-tf2; \
-	$(PY) -m pytest -ra -n 3 tests && \
+	$(PY) -m pytest -ra -n 4 --dist worksteal tests && \
 	echo 'All this was on TensorFlow 1.15; `make test-tf2` tests tf1.py, on TensorFlow 2.x.'
 
 test-tf2: venv-tf2

@@ -171,8 +171,8 @@ def main(argv=None):
     parser.add_argument('--sample', action='store_true',
                         help='train for --epoch and --full on the embedded sample')
     args = parser.parse(argv)
-    if STEPS < 10:
-        parser.error('argument --steps: must be 10 or more, as the first six are not counted')
+    if STEPS < 7:
+        parser.error('argument --steps: must be 7 or more, as the first six are not counted')
     seed_flags = [] if args.seed is None else ['--seed', str(args.seed)]
     data_flags = ['--sample'] if args.sample else []
 

@@ -16,8 +16,7 @@ USER_DATA = os.environ.get('TF_TUTORIAL_DATA')
 
 def pytest_addoption(parser):
     parser.addoption('--require-real-data', action='store_true',
-                     help='run the tests on the real MNIST and Penn Treebank files too, which take some minutes more, '
-                          'and fail where the files are missing')
+                     help='fail, not skip, where the real MNIST and Penn Treebank files are missing')
 
 
 def pytest_configure(config):
@@ -41,8 +40,6 @@ def surroundings(tmp_path, monkeypatch):
 @pytest.fixture
 def real_data(request):
     """The folder with the real files of MNIST and Penn Treebank: TF_TUTORIAL_DATA's or the cache's."""
-    if not request.config.getoption('--require-real-data'):
-        pytest.skip('on the real data, some minutes in all: pytest --require-real-data')
     import data
     folder = USER_DATA if USER_DATA != 'sample' else None
     faults = {}
@@ -50,7 +47,9 @@ def real_data(request):
         place, found = data.locate(name, folder)
         faults.update((os.path.join(place, file), fault) for file, fault in found.items() if fault)
     if faults:
-        pytest.fail('the real data are required (set TF_TUTORIAL_DATA, or run `python -m data fetch`): %s' % faults)
+        if request.config.getoption('--require-real-data'):
+            pytest.fail('the real data are required: %s' % faults)
+        pytest.skip('needs the real data: set TF_TUTORIAL_DATA, or run `python -m data fetch`')
     return os.path.abspath(folder or data.cache())
 
 

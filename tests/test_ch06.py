@@ -282,7 +282,7 @@ def test_keras_has_60000_pictures_and_the_others_55000(real_data, monkeypatch):
 
 
 def test_table_of_the_interfaces(run_script):
-    output = run_script(CHAPTER + 'compare_interfaces.py', '--steps', 10, '--repeats', 1)
+    output = run_script(CHAPTER + 'compare_interfaces.py', '--steps', 8, '--repeats', 1)
     rows = [[cell.strip() for cell in line.strip('|').split('|')] for line in output.splitlines()[2:7]]
     assert [(row[0], row[3]) for row in rows] == [
         ('native', '1663370'), ('Slim', '1625606'), ('tf.contrib.learn', '1625606'), ('TFLearn', '1625606'),

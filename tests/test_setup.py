@@ -436,7 +436,7 @@ def test_make_mnist_stops_when_the_training_fails(project):
     assert calls(project) == [FETCH, TRAIN]
 
 
-PYTEST, PYTEST2 = '-m pytest -ra -n 3 tests', 'tf1.py -m pytest -ra -n 2 tests/test_tf1.py'
+PYTEST, PYTEST2 = '-m pytest -ra -n 4 --dist worksteal tests', 'tf1.py -m pytest -ra -n 2 tests/test_tf1.py'
 SET_UP2 = ['-m venv .venv-tf2', '-m pip install -q --require-hashes -r .venv-tf2/build.lock',
            '-m pip install --require-hashes --no-build-isolation -r tf2/requirements.lock']
 

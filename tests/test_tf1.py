@@ -72,7 +72,7 @@ SMOKE = {
     'ch05_rnn_ptb/reader_demo.py': ('', '.'),
     'ch05_rnn_ptb/rnn_step.py': ('', '.'),
     'ch05_rnn_ptb/shared_layers.py': ('', '.'),
-    'ch06_high_level_apis/compare_interfaces.py': ('--steps 10 --repeats 1', r'\| Keras \|'),
+    'ch06_high_level_apis/compare_interfaces.py': ('--steps 8 --repeats 1', r'\| Keras \|'),
     'ch06_high_level_apis/contrib_learn_cnn.py': ('--training_steps 10', r'Accuracy: 0\.'),
     'ch06_high_level_apis/conv_layer.py': ('', 'the same weights: 0'),
     'ch06_high_level_apis/keras_cnn.py': ('--epochs 1', r'Test accuracy: 0\.'),
