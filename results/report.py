@@ -381,7 +381,8 @@ def other_version():
         '## The same files on TensorFlow 2.x, by `tf1.py`',
         'At the printed settings on the real data. `--seed` draws other numbers on each version, so that the bands of the '
         'articles hold for both, not the digits.',
-        '\n'.join(['| article | | article | 1.15.5, by seed | 2.21, seed 1 |', '| ---: | --- | ---: | ---: | ---: |'] + rows),
+        '\n'.join(['| article | | article | 1.15.5, by seed | %s, seed 1 |' % re.search(
+            r'tensorflow ([\d.]+)', read('tf2-mnist_fc-seed1')[1]['versions']).group(1), '| ---: | --- | ---: | ---: | ---: |'] + rows),
         source('tf2-mnist_fc', 'tf2-mnist_train', 'tf2-mnist_eval_once', 'tf2-lenet-train', 'tf2-lenet-eval',
                'tf2-ptb_word_lm')])
 
@@ -414,8 +415,8 @@ def render():
         'seeds 1, 2 and 3 (articles 4 and 6: seed 1 alone; article 7: 1 to 5). The article gives no seed, so that figures agree within a band, never exactly; '
         'what is exact (worked examples, counts, identifiers) is in the tables of the chapters and asserted '
         'by the tests.\n\n'
-        '`python results/reproduce.py` runs all of this again, in about seven hours, and its `--quick` a part of it in '
-        'eight minutes; both write a RESULTS.md of what they got. `python results/report.py` writes this '
+        '`python results/reproduce.py` runs all of this again, in six to seven hours by the times of these logs, and its `--quick` a '
+        'part of it in eight minutes by them; both write a RESULTS.md of what they got. `python results/report.py` writes this '
         'file from the logs in [results/logs](results/logs), each of which says by which command, when, with what and '
         'where it was made. mnist_eval ran beside the training of the same seed. Other programs, too, shared the '
         'machine, so the seconds in the logs are no measure of speed.')

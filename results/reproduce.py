@@ -1,8 +1,8 @@
 """Run everything of RESULTS.md again, at the printed settings on the real data, and write RESULTS.md of it.
 
     python results/reproduce.py --list      # what it runs, and how long each took us, often on a busy machine
-    python results/reproduce.py --quick     # one seed of the short ones, about eight minutes
-    python results/reproduce.py             # all, about seven hours on two cores
+    python results/reproduce.py --quick     # one seed of the short ones, eight minutes by our times
+    python results/reproduce.py             # all, six to seven hours by our times, on two cores
 
 New logs, pictures and RESULTS.md go to runs/reproduce; the committed ones stay. In that RESULTS.md, what was
 not run again is from the committed logs: each log is named with its date. Stop it and start it again as you

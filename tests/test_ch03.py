@@ -237,7 +237,7 @@ def test_kill_the_trainer_ten_times(tmp_path):
         for line in process.stdout:       # from the first step on, at a random moment
             lines.append(line)
             if line.startswith(('After', 'Resuming')):
-                time.sleep(moments.uniform(0, 0.8))
+                time.sleep(moments.uniform(0, 1.5))
                 process.send_signal(signal.SIGKILL)
                 lines.extend(process.stdout)
                 break
