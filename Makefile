@@ -6,17 +6,17 @@ PY2 = .venv-tf2/bin/python
 TESTS2 = tests/test_tf1.py
 
 help:
-	@echo 'make mnist   set up, get the MNIST data, train the network of article 3 and evaluate it'
-	@echo 'make test    set up and run the tests'
-	@echo 'make test-tf2   set up TensorFlow 2.x and run the tests of tf1.py there: two minutes'
-	@echo 'make venv    set up: TensorFlow 1.15 and all else, in .venv, as requirements.lock pins it'
-	@echo 'make venv-tf2   set up: TensorFlow 2.x, in .venv-tf2, as tf2/requirements.lock pins it'
-	@echo 'make tensorboard   show the graphs and curves of all runs: http://localhost:6006'
-	@echo 'make clean   delete .venv, .venv-tf2, .venv-tensorboard and caches; data, checkpoints and pictures stay'
-	@echo 'make notebooks   for maintainers: run the notebooks on the real data, and store what they show'
-	@echo 'make lock    for maintainers: bring requirements.lock up to setup.py, keeping the pins that fit'
-	@echo 'make lock-tensorboard   for maintainers: bring requirements/tensorboard.lock up to date'
-	@echo 'make lock-tf2   for maintainers: bring tf2/requirements.lock up to tf2/requirements.in, likewise'
+	@echo 'make mnist            set up, get the MNIST data, train the network of article 3 and evaluate it'
+	@echo 'make test             set up and run the tests'
+	@echo 'make test-tf2         set up TensorFlow 2.x and run the tests of tf1.py there: two minutes'
+	@echo 'make venv             set up: TensorFlow 1.15 and all else, in .venv, as requirements.lock pins it'
+	@echo 'make venv-tf2         set up: TensorFlow 2.x, in .venv-tf2, as tf2/requirements.lock pins it'
+	@echo 'make tensorboard      show the graphs and curves of all runs: http://localhost:6006'
+	@echo 'make clean            delete .venv, .venv-* and caches; data, checkpoints and pictures stay'
+	@echo 'make notebooks        for maintainers: run the notebooks on the real data, and store what they show'
+	@echo 'make lock             for maintainers: bring requirements.lock up to setup.py, keeping the pins that fit'
+	@echo 'make lock-tensorboard for maintainers: bring requirements/tensorboard.lock up to date'
+	@echo 'make lock-tf2         for maintainers: bring tf2/requirements.lock up to tf2/requirements.in, likewise'
 
 # Not known to be whole: a .venv without its stamp (an interrupted set-up), one that was moved together
 # with the project (the stamp holds the folder), one whose Python is gone or is not 3.7.
