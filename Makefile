@@ -10,13 +10,13 @@ help:
 	@echo 'make test             set up and run the tests'
 	@echo 'make test-tf2         set up TensorFlow 2.x and run the tests of tf1.py there: two minutes'
 	@echo 'make venv             set up: TensorFlow 1.15 and all else, in .venv, as requirements.lock pins it'
-	@echo 'make venv-tf2         set up: TensorFlow 2.x, in .venv-tf2, as tf2/requirements.lock pins it'
+	@echo 'make venv-tf2         set up: TensorFlow 2.x, in .venv-tf2, as requirements/tf2.lock pins it'
 	@echo 'make tensorboard      show the graphs and curves of all runs: http://localhost:6006'
 	@echo 'make clean            delete .venv, .venv-* and caches; data, checkpoints and pictures stay'
 	@echo 'make notebooks        for maintainers: run the notebooks on the real data, and store what they show'
 	@echo 'make lock             for maintainers: bring requirements.lock up to setup.py, keeping the pins that fit'
 	@echo 'make lock-tensorboard for maintainers: bring requirements/tensorboard.lock up to date'
-	@echo 'make lock-tf2         for maintainers: bring tf2/requirements.lock up to tf2/requirements.in, likewise'
+	@echo 'make lock-tf2         for maintainers: bring requirements/tf2.lock up to requirements/tf2.in, likewise'
 
 # Not known to be whole: a .venv without its stamp (an interrupted set-up), one that was moved together
 # with the project (the stamp holds the folder), one whose Python is gone or is not 3.7.
@@ -34,14 +34,14 @@ venv:
 
 # The stamp is gone while the set-up runs, and comes last. First come pip, setuptools and wheel: a Python
 # may bring a pip too old for TensorFlow's wheels, and gast and tflearn have no wheel.
-.venv/ready: requirements.lock setup.py
-	@test -e $@ || { python=`./find_python.sh` && rm -rf .venv && echo "Making .venv with $$python" && \
+.venv/ready: requirements/tf1.lock setup.py
+	@test -e $@ || { python=`tools/find_python.sh` && rm -rf .venv && echo "Making .venv with $$python" && \
 	    "$$python" -m venv .venv; }
 	@rm -f $@
-	@echo 'Installing requirements.lock in .venv: TensorFlow alone is 400 MB, a few minutes the first time'
-	@awk '/^[a-z]/ { keep = /^(pip|setuptools|wheel)==/ } keep' requirements.lock > .venv/build.lock
+	@echo 'Installing requirements/tf1.lock in .venv: TensorFlow alone is 400 MB, a few minutes the first time'
+	@awk '/^[a-z]/ { keep = /^(pip|setuptools|wheel)==/ } keep' requirements/tf1.lock > .venv/build.lock
 	@$(PY) -m pip install -q --require-hashes -r .venv/build.lock
-	@$(PY) -m pip install --require-hashes --no-build-isolation -r requirements.lock
+	@$(PY) -m pip install --require-hashes --no-build-isolation -r requirements/tf1.lock
 	@$(PY) -m pip install -q --no-deps --no-build-isolation -e .
 	@pwd -P > $@
 	@echo 'Ready: source .venv/bin/activate'
@@ -54,24 +54,24 @@ venv-tf2:
 	fi
 	@$(MAKE) -s .venv-tf2/ready
 
-.venv-tf2/ready: tf2/requirements.lock
-	@test -e $@ || { python=`./find_python.sh 2.x` && rm -rf .venv-tf2 && \
+.venv-tf2/ready: requirements/tf2.lock
+	@test -e $@ || { python=`tools/find_python.sh 2.x` && rm -rf .venv-tf2 && \
 	    echo "Making .venv-tf2 with $$python" && "$$python" -m venv .venv-tf2; }
 	@rm -f $@
-	@echo 'Installing tf2/requirements.lock in .venv-tf2: TensorFlow alone is 600 MB, a few minutes'
-	@awk '/^[a-z]/ { keep = /^(pip|setuptools|wheel|packaging)==/ } keep' tf2/requirements.lock \
+	@echo 'Installing requirements/tf2.lock in .venv-tf2: TensorFlow alone is 600 MB, a few minutes'
+	@awk '/^[a-z]/ { keep = /^(pip|setuptools|wheel|packaging)==/ } keep' requirements/tf2.lock \
 	    > .venv-tf2/build.lock
 	@$(PY2) -m pip install -q --require-hashes -r .venv-tf2/build.lock
-	@$(PY2) -m pip install --require-hashes --no-build-isolation -r tf2/requirements.lock
+	@$(PY2) -m pip install --require-hashes --no-build-isolation -r requirements/tf2.lock
 	@pwd -P > $@
 	@echo 'Ready: .venv-tf2/bin/python tf1.py ch03_training_tricks/mnist_train.py, or another program'
 
 # Without a .venv and a Python 3.7 to make it, TensorFlow 2.x: says so, sets up, and leaves in $$run how
 # to run a program.
-CHOOSE = if $(WHOLE) || ./find_python.sh >/dev/null 2>&1; then \
+CHOOSE = if $(WHOLE) || tools/find_python.sh >/dev/null 2>&1; then \
 	    $(MAKE) -s venv && run=$(PY); \
 	else \
-	    ./find_python.sh any >/dev/null && \
+	    tools/find_python.sh any >/dev/null && \
 	    echo 'No Python 3.7, so no TensorFlow 1.15: going on with TensorFlow 2.x, by way of tf1.py.' && \
 	    $(MAKE) -s venv-tf2 && run='$(PY2) tf1.py'; \
 	fi || exit
@@ -88,7 +88,7 @@ test-tf2: venv-tf2
 
 # With ch02 or so in NOTEBOOKS, only these.
 notebooks: venv
-	@$(PY) results/notebooks.py $(NOTEBOOKS)
+	@$(PY) tools/notebooks.py $(NOTEBOOKS)
 
 # Status 3 of `data fetch`: the files are not there, and no mirror can be reached.
 mnist:
@@ -106,7 +106,7 @@ mnist:
 
 # Not TensorFlow 1.15's own TensorBoard, 1.15: there the colours by device, article 7's figure 2, do not work.
 .venv-tensorboard/ready: requirements/tensorboard.lock
-	@python=`./find_python.sh 2>/dev/null || ./find_python.sh any` && rm -rf .venv-tensorboard && \
+	@python=`tools/find_python.sh 2>/dev/null || tools/find_python.sh any` && rm -rf .venv-tensorboard && \
 	    echo 'Installing requirements/tensorboard.lock in .venv-tensorboard: 40 MB' && \
 	    "$$python" -m venv .venv-tensorboard
 	@.venv-tensorboard/bin/python -m pip install -q --require-hashes -r $<
@@ -131,7 +131,7 @@ lock:
 	@printf '%s\n' '[tool.uv]' "environments = [\"python_full_version < '3.8'\"]" \
 	    'constraint-dependencies = ["send2trash<2"]' > build/lock/pyproject.toml
 	@test ! -e requirements.lock || cp requirements.lock build/lock/
-	@python=`./find_python.sh` && UV_CUSTOM_COMPILE_COMMAND='make lock' build/lock/bin/uv -q \
+	@python=`tools/find_python.sh` && UV_CUSTOM_COMPILE_COMMAND='make lock' build/lock/bin/uv -q \
 	    --project build/lock pip compile setup.py --all-extras --universal --python "$$python" \
 	    --python-version 3.7 --generate-hashes --no-annotate -o build/lock/requirements.lock >/dev/null
 	@sed -e "s/ ; python_full_version < '3.8' and / ; /" -e "s/ ; python_full_version < '3.8' / /" \
@@ -148,13 +148,13 @@ lock-tf2:
 	    "\"sys_platform == 'linux' and platform_machine == 'aarch64'\"," \
 	    "\"sys_platform == 'darwin' and platform_machine == 'arm64'\"," \
 	    "\"sys_platform == 'win32' and platform_machine == 'AMD64'\"]" > build/lock-tf2/pyproject.toml
-	@test ! -e tf2/requirements.lock || cp tf2/requirements.lock build/lock-tf2/
-	@python=`./find_python.sh 2.x` && UV_CUSTOM_COMPILE_COMMAND='make lock-tf2' build/lock-tf2/bin/uv -q \
-	    --project build/lock-tf2 pip compile tf2/requirements.in --universal --python "$$python" \
-	    --python-version 3.11 --generate-hashes --no-annotate -o build/lock-tf2/requirements.lock >/dev/null
+	@test ! -e requirements/tf2.lock || cp requirements/tf2.lock build/lock-tf2/
+	@python=`tools/find_python.sh 2.x` && UV_CUSTOM_COMPILE_COMMAND='make lock-tf2' build/lock-tf2/bin/uv -q \
+	    --project build/lock-tf2 pip compile requirements/tf2.in --universal --python "$$python" \
+	    --python-version 3.11 --generate-hashes --no-annotate -o build/lock-requirements/tf2.lock >/dev/null
 	@sed -e "s/ ; python_full_version < '3.14' and / ; /" -e "s/ ; python_full_version < '3.14' / /" \
-	    -e "s/ and python_full_version < '3.14' / /" build/lock-tf2/requirements.lock > build/lock-tf2/short && \
-	    mv build/lock-tf2/short tf2/requirements.lock
+	    -e "s/ and python_full_version < '3.14' / /" build/lock-requirements/tf2.lock > build/lock-tf2/short && \
+	    mv build/lock-tf2/short requirements/tf2.lock
 	@rm -rf build/lock-tf2
 
 # The same for TensorBoard, for CPython 3.7 and 3.11 to 3.13.
@@ -163,7 +163,7 @@ lock-tensorboard:
 	@build/lock-tensorboard/bin/python -m pip install -q uv==0.13.9
 	@printf '%s\n' '[tool.uv]' "environments = [\"python_full_version < '3.8'\"," \
 	    "\"python_full_version >= '3.11' and python_full_version < '3.14'\"]" > build/lock-tensorboard/pyproject.toml
-	@python=`./find_python.sh` && UV_CUSTOM_COMPILE_COMMAND='make lock-tensorboard' build/lock-tensorboard/bin/uv -q \
+	@python=`tools/find_python.sh` && UV_CUSTOM_COMPILE_COMMAND='make lock-tensorboard' build/lock-tensorboard/bin/uv -q \
 	    --project build/lock-tensorboard pip compile requirements/tensorboard.in --universal --python "$$python" \
 	    --python-version 3.7 --generate-hashes --no-annotate -o requirements/tensorboard.lock >/dev/null
 	@rm -rf build/lock-tensorboard

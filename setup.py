@@ -1,9 +1,11 @@
-"""The project's requirements. `make venv` installs the exact versions of requirements.lock.
+"""The project's requirements. `make venv` installs the exact versions of requirements/tf1.lock.
 
 `pip install -e .[all]` without the lock installs whatever these ranges allow by then.
 """
+import glob
 import io
 import os
+import sys
 
 from setuptools import setup
 
@@ -35,6 +37,14 @@ EXTRAS = {
 }
 EXTRAS['all'] = EXTRAS['ch06'] + EXTRAS['test']
 
+# All that is imported across folders. A chapter's programs find each other, and `runs`, in the project's folder.
+CHAPTERS = sorted(folder for pattern in ('ch0*', 'ch0*/extras') for folder in glob.glob(pattern))
+CHAPTERS = [folder.replace(os.sep, '.') for folder in CHAPTERS]
+
+if 'bdist_wheel' in sys.argv or 'install' in sys.argv:
+    sys.exit('error: the programs run from the folder of the project, and are not copied elsewhere: '
+             '`make venv`, or `pip install --no-deps -e .`')
+
 with io.open(os.path.join(HERE, 'README.md'), encoding='utf-8') as file:
     README = file.read()
 
@@ -46,8 +56,7 @@ setup(
     long_description_content_type='text/markdown',
     license='MIT',
     python_requires='>=3.7,<3.8',
-    py_modules=['cli', 'checkpoint'],
-    packages=['data'],
+    packages=['companion', 'data', 'tools'] + CHAPTERS,
     install_requires=INSTALL,
     extras_require=EXTRAS,
 )

@@ -5,7 +5,7 @@
 
 The programs are for TensorFlow 1.15 on Python 3.7, and that stays the reference. Where that Python or its
 packages are not to be had, this launcher runs the same files on TensorFlow 2.15 or newer, tested with 2.15.1
-and 2.21.0 on CPython 3.11, and 2.21.0 on 3.13; `make venv-tf2` installs what tf2/requirements.lock pins. On
+and 2.21.0 on CPython 3.11, and 2.21.0 on 3.13; `make venv-tf2` installs what requirements/tf2.lock pins. On
 TensorFlow 1.15 it changes nothing, and only runs the program.
 
 What a program imports, and what it gets here:
@@ -24,7 +24,7 @@ else is otherwise. Numbers drawn with an operation's own seed= are those of 1.15
 tf.set_random_seed, and so --seed, repeats a run on either version, but draws other numbers on each.
 Checkpoints of either version can be read by the other.
 
-Processes that a program starts get the same: the launcher puts the folder tf2 on their PYTHONPATH, and
+Processes that a program starts get the same: the launcher puts the folder companion/tf2 on their PYTHONPATH, and
 Python runs sitecustomize.py there.
 """
 import collections
@@ -50,7 +50,7 @@ UNABLE = {
 
 # What is otherwise there, by program. All others do the same, or the same but for random numbers.
 LIMITS = {
-    'ch01_intro/check_environment.py':
+    'ch01_intro/extras/check_environment.py':
         'checks what TensorFlow 1.15 needs; on another Python it says so, and its status is 1',
     'ch06_high_level_apis/keras_cnn.py':
         "prints no line 'Epoch 1/20' before an epoch, and 'acc:' in place of 'accuracy:'",
@@ -101,7 +101,7 @@ def move(place, **names):
 @contextlib.contextmanager
 def silence():
     """Drop what C++ code says on stderr while TensorFlow is loaded, before its log level counts."""
-    import cli
+    from companion import cli
     if cli.verbose() or not sys.stderr:
         yield
         return
@@ -117,7 +117,7 @@ def silence():
 
 
 def make_tensorflow():
-    import cli
+    from companion import cli
     if not cli.verbose():
         os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
         # What these libraries would rather have, which they say with Python's warnings.
@@ -363,7 +363,7 @@ def install():
     if ROOT not in sys.path:
         sys.path.append(ROOT)
     sys.meta_path.insert(0, Finder(MAKERS))
-    here, path = os.path.join(ROOT, 'tf2'), os.environ.get('PYTHONPATH')
+    here, path = os.path.join(ROOT, 'companion', 'tf2'), os.environ.get('PYTHONPATH')
     if here not in (path or '').split(os.pathsep):
         os.environ['PYTHONPATH'] = os.pathsep.join([here] + ([path] if path else []))
 

@@ -10,9 +10,9 @@ seconds. Expect 2.4 points in the last year before deep learning, 26 % to 16 % i
 points a year from then on, which is 37 % of the errors each year, and for speech (TIMIT) 3.8 points, or
 17.5 % of the errors.
 """
-import matplotlib.figure
+from companion import cli, figures
 
-import cli
+import matplotlib.figure
 
 # Per cent, as the text gives them. It dates 26 only as the lowest before deep learning: 2011.
 ARTICLE = {2011: 26, 2012: 16, 2015: 4}
@@ -64,7 +64,7 @@ def main(argv=None):
     axes.set_ylabel('top-5 error, per cent')
     axes.set_title('The best of each ILSVRC, image classification')
     axes.legend()
-    cli.save_figure(figure, args.picture)
+    figures.save(figure, args.picture)
 
 
 if __name__ == '__main__':

@@ -10,13 +10,13 @@ looks like for a digit, and how far the digits lie apart in each (figure 2: more
 Takes half a minute on two cores. Expect test accuracies near 0.77 for the 16 features by hand, 0.92 for
 the pixels themselves, and 0.97 for what two layers make of them.
 """
+from companion import cli, figures
+
 import matplotlib.figure
 import numpy as np
 import tensorflow as tf
 from sklearn.decomposition import PCA
 from tensorflow.examples.tutorials.mnist import input_data
-
-import cli
 
 # The article gives no program and no numbers here; all of these are ours.
 LAYER1_NODE = 64
@@ -98,6 +98,7 @@ def main(argv=None):
         LEARNING_RATE='learning rate',
         TRAINING_STEPS='training steps')
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
 
     mnist = input_data.read_data_sets(args.data_dir, one_hot=True)
     pixels, test_pixels = mnist.train.images, mnist.test.images
@@ -140,7 +141,7 @@ def main(argv=None):
         scatter.axis('off')
     maps[2].legend(markerscale=3, fontsize=8)
     figure.subplots_adjust(left=0.04, right=0.99, bottom=0.02, top=0.95, wspace=0.1, hspace=0.15)
-    cli.save_figure(figure, args.picture)
+    figures.save(figure, args.picture)
 
 
 if __name__ == '__main__':

@@ -11,11 +11,11 @@ some times, from other weights at the start. Saves a picture of what each takes 
 Expect 4 right answers of 4 in every start, but for the perceptron on XOR: 3 at best. With --layer1_node 2,
 the fewest that can do it, the network too stays at 3 in most starts.
 """
+from companion import cli, figures
+
 import matplotlib.figure
 import numpy as np
 import tensorflow as tf
-
-import cli
 
 # The article gives no program and no numbers here; all of these are ours.
 INPUTS = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
@@ -100,6 +100,7 @@ def main(argv=None):
         EPOCHS='epochs at most, each of the four examples',
         STARTS='how often each learns each function, from other weights')
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
 
     figure = matplotlib.figure.Figure(figsize=(9, 6.2))
     grid = np.linspace(-0.5, 1.5, 201)
@@ -116,7 +117,7 @@ def main(argv=None):
             axes.set_xticks([0, 1])
             axes.set_yticks([0, 1])
     figure.tight_layout()
-    cli.save_figure(figure, args.picture)
+    figures.save(figure, args.picture)
 
 
 if __name__ == '__main__':

@@ -11,11 +11,11 @@ time of sending alone. Takes a quarter of a minute. Expect P to rise from about 
 0.85 with 1024, to stay near 0.5 with the time of sending however many mails there are, and a positive
 weight for the number of recipients.
 """
+from companion import cli, figures
+
 import matplotlib.figure
 import numpy as np
 import tensorflow as tf
-
-import cli
 
 # The article gives no data and no numbers here; all of these are ours.
 FEATURES = ['known sender', 'title length', 'recipients', 'hour of sending']
@@ -98,6 +98,7 @@ def main(argv=None):
         REPEATS='drawings of the training mails to average over',
         TEST_MAILS='mails to measure P on')
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
 
     figure = matplotlib.figure.Figure(figsize=(7, 4.5))
     axes = figure.subplots()
@@ -118,7 +119,7 @@ def main(argv=None):
     axes.set_xlabel('E: mails to learn from')
     axes.set_ylabel('P: right answers on other mails')
     axes.legend()
-    cli.save_figure(figure, args.picture)
+    figures.save(figure, args.picture)
 
 
 if __name__ == '__main__':

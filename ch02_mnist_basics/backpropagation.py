@@ -11,10 +11,10 @@ five seconds. Expect, after the last step, an accuracy that is the share of good
 the printed loss, and over 0.95 for the full one. (A few seeds, 5 for one, begin with nodes that are 0 for
 every part: those learn nothing.)
 """
+from companion import cli
+
 import numpy as np
 import tensorflow as tf
-
-import cli
 
 LEARNING_RATE = 0.001
 # The article gives no data and no numbers for its example of parts; these are ours.
@@ -92,6 +92,7 @@ def main(argv=None):
         BATCH_SIZE='parts in a training batch',
         TRAINING_STEPS='training steps')
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
 
     print('Share of good parts: %.4f' % make_parts(DATASET_SIZE)[1].mean())
     for full_loss in (False, True):

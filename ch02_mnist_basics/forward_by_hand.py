@@ -7,10 +7,10 @@ Article 2 TensorFlow 解决 MNIST 问题入门, section TensorFlow 实现前向�
 Shows that the printed a11 = a12 = 0 and a13 = 0.36 are right, and that the printed Y = 0.11 is not: its
 terms 0.054 and 0.028 come from the sums before ReLU. With the activations, Y = 0.028. Takes three seconds.
 """
+from companion import cli
+
 import numpy as np
 import tensorflow as tf
-
-import cli
 
 # Figure 3, as the printed formulas give it: w1[i][j] is the weight from input i to node j.
 X = [0.7, 0.9]

@@ -8,10 +8,10 @@ Shows that the fed network gives what the constant gave (forward_variables.py), 
 each constant stays in the graph as one more node, and a placeholder is one node for every batch. Takes
 three seconds. Expect [[1.7131824]], 100 nodes more by 100 constants, none by 100 feeds.
 """
+from companion import cli
+
 import numpy as np
 import tensorflow as tf
-
-import cli
 
 
 def main(argv=None):

@@ -9,9 +9,9 @@ prints [[3.95757794]]; the program that it prints gives [[1.7131824]]. The print
 weights give without the two ReLUs, and this script computes both. The snippet before the program comes last:
 random_normal with stddev=2, and a variable that starts from another one.
 """
-import tensorflow as tf
+from companion import cli
 
-import cli
+import tensorflow as tf
 
 
 def main(argv=None):

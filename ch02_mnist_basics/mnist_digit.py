@@ -8,12 +8,12 @@ Saves figure 5 as a picture: the first 1 of the training data, and, as in the ar
 each entry the mean of 2 x 2 pixels. Prints the sizes that the text gives. Takes five seconds.
 Expect 60000 training pictures (the reader keeps 5000 of them for validation) and 10000 test pictures.
 """
+from companion import cli, figures
+
 import matplotlib.figure
 import numpy as np
 import tensorflow as tf  # noqa: F401 (its start-up is part of the reader's)
 from tensorflow.examples.tutorials.mnist import input_data
-
-import cli
 
 
 def main(argv=None):
@@ -57,7 +57,7 @@ def main(argv=None):
     for axes in (left, right):
         axes.set_xticks([])
         axes.set_yticks([])
-    cli.save_figure(figure, args.picture)
+    figures.save(figure, args.picture)
 
 
 if __name__ == '__main__':

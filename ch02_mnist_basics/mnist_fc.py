@@ -10,11 +10,11 @@ validation and test data. Takes half a minute on two cores. Expect the printed a
 0.01: 0.9044 after 1000 steps, 0.9498 after 9000, and 0.9475 on the test data (RESULTS.md has ours).
 The printed lines say 'average model', although this program keeps no averages; they stand as printed.
 """
+from companion import cli
+
 import numpy as np
 import tensorflow as tf
 from tensorflow.examples.tutorials.mnist import input_data
-
-import cli
 
 INPUT_NODE = 784        # pixels of a picture
 OUTPUT_NODE = 10        # classes, the digits 0 to 9
@@ -94,6 +94,7 @@ def main(argv=None):
         LEARNING_RATE='learning rate',
         TRAINING_STEPS='training steps')
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
 
     mnist = input_data.read_data_sets(args.data_dir, one_hot=True, seed=args.seed)
     if BATCH_SIZE > mnist.train.num_examples:

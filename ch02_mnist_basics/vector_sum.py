@@ -9,9 +9,9 @@ Shows a tensor's three attributes, the same sum with a session closed by hand an
 and writes the graph of figure 1 for TensorBoard. Takes three seconds. Expect, as printed,
 Tensor("add:0", shape=(2,), dtype=float32), and [3. 5.] (article: [ 3.  5.], as NumPy printed it before 1.14).
 """
-import tensorflow as tf
+from companion import cli
 
-import cli
+import tensorflow as tf
 
 
 def main(argv=None):

@@ -8,10 +8,10 @@ Shows that exponential_decay computes learning_rate * decay_rate ** (global_step
 ^ is no power in Python), smooth or in a staircase, and that minimize(..., global_step=global_step) counts
 the steps that it reads. The settings are those of mnist_train.py. Takes three seconds.
 """
+from companion import cli, figures
+
 import matplotlib.figure
 import tensorflow as tf
-
-import cli
 
 # The article names these without values; the values are those of its mnist_train.py on MNIST.
 LEARNING_RATE_BASE = 0.8
@@ -29,11 +29,12 @@ def main(argv=None):
     parser.add_constants(
         globals(),
         LEARNING_RATE_BASE='learning rate at step 0',
-        DECAY_STEP='steps for one factor DECAY_RATE',
-        DECAY_RATE='factor on the learning rate')
+        DECAY_STEP='steps for one factor DECAY_RATE')
+    parser.add_constants(globals(), cli.fraction, DECAY_RATE='factor on the learning rate')
     parser.add_argument('--picture', default='runs/ch03_training_tricks/exponential_decay.png',
                         metavar='FILE', help='the PNG file to save (default: %(default)s)')
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
 
     with tf.Graph().as_default():
         global_step = tf.Variable(0, trainable=False)
@@ -69,7 +70,7 @@ def main(argv=None):
     axes.plot(steps, [stairs for _, stairs in curves], label='staircase', linewidth=0.8)
     axes.set(xlabel='step', ylabel='learning rate')
     axes.legend()
-    cli.save_figure(figure, args.picture)
+    figures.save(figure, args.picture)
 
 
 if __name__ == '__main__':

@@ -9,10 +9,10 @@ that x swings between 5 and -5 for ever at rate 1; that it is 4.95 after five st
 many steps bring it to 0.05: 2301 at 0.001 (article: about 2300), 6 at 0.3 (article: 5, which reach 0.0512).
 Takes five seconds.
 """
+from companion import cli, figures
+
 import matplotlib.figure
 import tensorflow as tf
-
-import cli
 
 X_START = 5.0
 TARGET = 0.05
@@ -52,6 +52,7 @@ def main(argv=None):
     parser.add_argument('--picture', default='runs/ch03_training_tricks/gradient_descent.png', metavar='FILE',
                         help='the PNG file to save (default: %(default)s)')
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
 
     table(args.x_start, 0.3, 5)
     table(args.x_start, 1.0, 3)
@@ -75,7 +76,7 @@ def main(argv=None):
         axes.plot(shown, [x * x for x in shown], 'o-', markersize=4)
         axes.set(title='learning rate %g, %d steps' % (rate, len(shown) - 1), xlabel='x', ylabel='J(x)')
     figure.tight_layout()
-    cli.save_figure(figure, args.picture)
+    figures.save(figure, args.picture)
 
 
 if __name__ == '__main__':

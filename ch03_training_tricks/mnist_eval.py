@@ -11,15 +11,15 @@ so that the forward pass need not know of them. One evaluation takes less than a
 four with the imports. Expect 0.976 or more from step 1001 on (article: 0.9764), 0.98 to 0.986 at the end
 (article: ~98.4 %).
 """
+from companion import cli
+
 import sys
 import time
 
 import tensorflow as tf
 from tensorflow.examples.tutorials.mnist import input_data
 
-import cli
-import mnist_inference
-import mnist_train
+from ch03_training_tricks import mnist_inference, mnist_train
 
 # Seconds between two evaluations.
 EVAL_INTERVAL_SECS = 10
@@ -107,12 +107,17 @@ def main(argv=None):
     mnist_inference.add_constants(parser)
     parser.add_constants(
         vars(mnist_train),
-        MOVING_AVERAGE_DECAY='decay of the moving averages',
         MODEL_SAVE_PATH='folder of the checkpoints')
+    parser.add_constants(
+        vars(mnist_train), cli.fraction,
+        MOVING_AVERAGE_DECAY='decay of the moving averages')
     parser.add_constants(
         globals(),
         EVAL_INTERVAL_SECS='seconds between two evaluations')
     args = parser.parse(argv)
+    cli.set_constants(vars(mnist_inference), args)
+    cli.set_constants(vars(mnist_train), args)
+    cli.set_constants(globals(), args)
 
     mnist = input_data.read_data_sets(args.data_dir, one_hot=True)
     evaluate(mnist, args.once, args.until_step)

@@ -12,15 +12,15 @@ Started again, it resumes from the newest checkpoint. To train anew, delete the 
 Takes about two minutes on two cores. Expect a loss of 2.5 to 3.5 at step 1 (article: 3.46893), about 0.2 at
 step 1001 (article: 0.172291), and about 0.1 at step 6001 (article: 0.0976607); RESULTS.md has both curves.
 """
+from companion import checkpoint, cli
+
 import os
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.examples.tutorials.mnist import input_data
 
-import checkpoint
-import cli
-import mnist_inference
+from ch03_training_tricks import mnist_inference
 
 # The training's settings.
 BATCH_SIZE = 100
@@ -105,13 +105,17 @@ def main(argv=None):
         globals(),
         BATCH_SIZE='pictures in a training batch',
         LEARNING_RATE_BASE='learning rate at step 0',
-        LEARNING_RATE_DECAY='factor on the learning rate at each epoch',
         REGULARAZTION_RATE='weight of the L2 loss',
         TRAINING_STEPS='training steps',
-        MOVING_AVERAGE_DECAY='decay of the moving averages',
-        MODEL_SAVE_PATH='folder of the checkpoints',
-        MODEL_NAME='file name of a checkpoint, before -STEP')
+        MODEL_SAVE_PATH='folder of the checkpoints')
+    parser.add_constants(
+        globals(), cli.fraction,
+        LEARNING_RATE_DECAY='factor on the learning rate at each epoch',
+        MOVING_AVERAGE_DECAY='decay of the moving averages')
+    parser.add_constants(globals(), cli.file_name, MODEL_NAME='file name of a checkpoint, before -STEP')
     args = parser.parse(argv)
+    cli.set_constants(vars(mnist_inference), args)
+    cli.set_constants(globals(), args)
 
     mnist = input_data.read_data_sets(args.data_dir, one_hot=True, seed=args.seed)
     if BATCH_SIZE > mnist.train.num_examples:

@@ -8,9 +8,9 @@ Shows ExponentialMovingAverage and its num_updates: the decay is min{0.99, (1 + 
 three seconds. Expect, as printed, [5.0, 4.5], and [10.0, 4.555] (article: [10.0, 4.5549998], the same
 float32 with nine digits).
 """
-import tensorflow as tf
+from companion import cli
 
-import cli
+import tensorflow as tf
 
 
 def main(argv=None):

@@ -9,11 +9,11 @@ accuracy on the points of training and on fresh ones: the third model, which has
 are points, takes its loss to zero on the first and is worse than the second on the others. The square is a
 fresh point that the third alone gets wrong. Takes ten seconds.
 """
+from companion import cli, figures
+
 import matplotlib.figure
 import numpy as np
 import tensorflow as tf
-
-import cli
 
 # The article gives a drawing and no data; points and models are ours.
 POINTS = 100
@@ -72,6 +72,7 @@ def main(argv=None):
     parser.add_argument('--picture', default='runs/ch03_training_tricks/overfitting.png', metavar='FILE',
                         help='the PNG file to save (default: %(default)s)')
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
 
     points, classes = make_points(POINTS, noise=0.1, seed=1)
     fresh, fresh_classes = make_points(5000, noise=0.1, seed=2)
@@ -104,7 +105,7 @@ def main(argv=None):
         axes.legend(loc='lower right')
         axes.set(title=name, xticks=[], yticks=[])
     figure.tight_layout()
-    cli.save_figure(figure, args.picture)
+    figures.save(figure, args.picture)
 
 
 if __name__ == '__main__':

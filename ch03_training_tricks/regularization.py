@@ -9,10 +9,10 @@ generated data whose second feature means nothing, that both shrink the first we
 zero while L2 does not. L1 has no derivative at zero: plain gradient descent hops around it, so the proximal
 optimiser takes its place there. Takes five seconds.
 """
+from companion import cli
+
 import numpy as np
 import tensorflow as tf
-
-import cli
 
 # The article writes lambda, which Python keeps for itself, and gives no value.
 LAMBDA = 0.5
@@ -69,7 +69,8 @@ def main(argv=None):
         LAMBDA='weight of the regularisation loss',
         LEARNING_RATE='learning rate',
         TRAINING_STEPS='training steps')
-    parser.parse(argv)
+    args = parser.parse(argv)
+    cli.set_constants(globals(), args)
     if LAMBDA == 0:
         parser.error('argument --lambda: must be over 0, or nothing is regularised')
 

@@ -9,10 +9,10 @@ and tests what the article says of these functions. Takes four seconds. Expect 3
 convolution and 16 x 16 x 16 after the pooling, and three statements that do not hold: tf.nn.bias_add is
 not the only way to add biases, pooling does not pad with zeros, and it can go along the depth.
 """
+from companion import cli
+
 import numpy as np
 import tensorflow as tf
-
-import cli
 
 # A batch of pictures as Cifar-10 has them: count, height, width, depth.
 INPUT_SHAPE = [2, 32, 32, 3]

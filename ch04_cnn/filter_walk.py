@@ -12,10 +12,10 @@ and gives another matrix. Of figures 5 and 6 the text gives one formula only: th
 the bias 1 and the 1 at the top left of figure 6's input; the other nodes are those of the example that is
 commonly shown for this figure.
 """
+from companion import cli
+
 import numpy as np
 import tensorflow as tf
-
-import cli
 
 MATRIX = [[1, -1, 0],
           [-1, 2, 1],

@@ -10,6 +10,8 @@ Shows the same network without dropout, fed with batches of another size than in
 takes three seconds on two cores, --once ten with the test data and the imports. Expect, on the test data,
 about 0.96 at step 1001, 0.988 halfway, and 0.99 or a little more at the end (article: ~99.4 %).
 """
+from companion import cli
+
 import sys
 import time
 
@@ -17,9 +19,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.examples.tutorials.mnist import input_data
 
-import cli
-import mnist_inference
-import mnist_train
+from ch04_cnn import mnist_inference, mnist_train
 
 # Seconds between two evaluations.
 EVAL_INTERVAL_SECS = 10
@@ -121,13 +121,18 @@ def main(argv=None):
     mnist_inference.add_constants(parser)
     parser.add_constants(
         vars(mnist_train),
-        MOVING_AVERAGE_DECAY='decay of the moving averages',
         MODEL_SAVE_PATH='folder of the checkpoints')
+    parser.add_constants(
+        vars(mnist_train), cli.fraction,
+        MOVING_AVERAGE_DECAY='decay of the moving averages')
     parser.add_constants(
         globals(),
         EVAL_INTERVAL_SECS='seconds between two evaluations',
         EVAL_BATCH_SIZE='pictures that are evaluated at once')
     args = parser.parse(argv)
+    cli.set_constants(vars(mnist_inference), args)
+    cli.set_constants(vars(mnist_train), args)
+    cli.set_constants(globals(), args)
 
     mnist = input_data.read_data_sets(args.data_dir, one_hot=True)
     mnist_train.check_sizes(mnist)

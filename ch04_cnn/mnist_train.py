@@ -15,6 +15,8 @@ Takes about 45 minutes on two cores; --training_steps 5001 is the part that the 
 eight. Expect a loss between 4.5 and 8 at step 1, as the first weights fall (article: 6.45373), and 0.6 to
 0.7 from step 5001 on (article: 0.630368), most of it the L2 loss; RESULTS.md has both curves.
 """
+from companion import checkpoint, cli
+
 import os
 
 import numpy as np
@@ -22,9 +24,7 @@ import tensorflow as tf
 import tqdm
 from tensorflow.examples.tutorials.mnist import input_data
 
-import checkpoint
-import cli
-import mnist_inference
+from ch04_cnn import mnist_inference
 
 # The training's settings.
 BATCH_SIZE = 100
@@ -131,13 +131,17 @@ def main(argv=None):
         globals(),
         BATCH_SIZE='pictures in a training batch',
         LEARNING_RATE_BASE='learning rate at step 0',
-        LEARNING_RATE_DECAY='factor on the learning rate at each epoch',
         REGULARAZTION_RATE='weight of the L2 loss',
         TRAINING_STEPS='training steps',
-        MOVING_AVERAGE_DECAY='decay of the moving averages',
-        MODEL_SAVE_PATH='folder of the checkpoints',
-        MODEL_NAME='file name of a checkpoint, before -STEP')
+        MODEL_SAVE_PATH='folder of the checkpoints')
+    parser.add_constants(
+        globals(), cli.fraction,
+        LEARNING_RATE_DECAY='factor on the learning rate at each epoch',
+        MOVING_AVERAGE_DECAY='decay of the moving averages')
+    parser.add_constants(globals(), cli.file_name, MODEL_NAME='file name of a checkpoint, before -STEP')
     args = parser.parse(argv)
+    cli.set_constants(vars(mnist_inference), args)
+    cli.set_constants(globals(), args)
 
     mnist = input_data.read_data_sets(args.data_dir, one_hot=True, seed=args.seed)
     check_sizes(mnist)

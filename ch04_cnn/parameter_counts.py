@@ -10,11 +10,12 @@ its connections. Takes four seconds. Expect, against the print: 1,536,500 parame
 Cifar-10 (the printed sum adds 50 biases, not 500), and 241,600 connections in LeNet-5's third layer
 (printed: 41,600, which forgets that a filter spans all 6 maps).
 """
+from companion import cli
+
 import numpy as np
 import tensorflow as tf
 
-import cli
-import mnist_inference
+from ch04_cnn import mnist_inference
 
 # LeCun et al. 1998, table I: the maps of layer 2 that each of the 16 maps of layer 3 reads.
 PAPER_TABLE = ['012', '123', '234', '345', '450', '501', '0123', '1234', '2345', '3450', '4501', '5012',

@@ -8,13 +8,14 @@ Saves the figure for the beginning of the training text, cut by the function its
 BATCH_SIZE rows is one stretch of the text, each colour one batch. The last word of a row (or more of
 them) is no input, and words that fill no row are left out; both stay white. Takes four seconds.
 """
+from companion import cli, figures
+
 import os
 
 import matplotlib.figure
 import matplotlib.patches
 
-import cli
-import reader
+from ch05_rnn_ptb import reader
 
 BATCH_SIZE = 4
 NUM_STEP = 5
@@ -33,6 +34,7 @@ def main(argv=None):
     parser.add_argument('--picture', default='runs/ch05_rnn_ptb/batching.png', metavar='FILE',
                         help='the PNG file to save (default: %(default)s)')
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
     if WORDS > 1000:
         parser.error('argument --words: at most 1000 can be drawn')
     if not reader.epoch_size(WORDS, BATCH_SIZE, NUM_STEP):
@@ -66,7 +68,7 @@ def main(argv=None):
     axes.set_ylim(-(-len(words) // batch_len), -0.8)
     axes.set_axis_off()
     axes.set_title('%d words, batch_size %d, num_steps %d' % (len(words), BATCH_SIZE, NUM_STEP))
-    cli.save_figure(figure, args.picture)
+    figures.save(figure, args.picture)
 
 
 if __name__ == '__main__':

@@ -11,10 +11,10 @@ BasicLSTMCell has no such 'peephole', although the text says that the gates do. 
 a state when the gates are all the way open or shut, at 1 or 0. Takes five seconds.
 Expect a loss that falls below a tenth of the first, and states of 0.5, 0.25, 0.75 and 0.
 """
+from companion import cli
+
 import numpy as np
 import tensorflow as tf
-
-import cli
 
 LSTM_HIDDEN_SIZE = 8
 BATCH_SIZE = 16
@@ -102,6 +102,7 @@ def main(argv=None):
         LEARNING_RATE='learning rate',
         TRAINING_STEPS='training steps')
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
 
     # Waves that begin anywhere in their period.
     starts = np.random.RandomState(args.seed).uniform(0, 2 * np.pi, [BATCH_SIZE, 1])

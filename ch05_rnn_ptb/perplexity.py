@@ -8,10 +8,10 @@ Shows that ten digits, all as likely, have a perplexity of 10, whatever their nu
 89 words, all as likely; and why ptb_word_lm.py takes the exponential of the mean cross entropy: the
 probability of a long sequence is too small for a float. Takes three seconds.
 """
+from companion import cli
+
 import numpy as np
 import tensorflow as tf
-
-import cli
 
 LENGTH = 100            # m of the formulas
 
@@ -37,6 +37,7 @@ def main(argv=None):
     parser = cli.Parser(__doc__)
     parser.add_constants(globals(), LENGTH='digits or words in the sequence')
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
 
     for words, length in ((10, LENGTH), (10, 10 * LENGTH), (89, LENGTH)):
         print('%d words, all as likely, %d of them: perplexity %.6g, %.6g, %.6g; '

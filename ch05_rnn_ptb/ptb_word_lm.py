@@ -13,12 +13,13 @@ figures sooner). Expect a validation perplexity of about 185 and a test perplexi
 
 Saves nothing, as in the article: ptb_train.py does, and resumes.
 """
+from companion import cli
+
 import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
-import cli
-import reader
+from ch05_rnn_ptb import reader
 
 DATA_PATH = ''                  # folder of three text files of one's own; without it, PTB
 
@@ -196,8 +197,8 @@ def add_constants(parser):
         TRAIN_BATCH_SIZE='rows of a training batch',
         TRAIN_NUM_STEP='words of a row of a training batch',
         NUM_EPOCH='times to go through the training data',
-        KEEP_PROB='share of the units that dropout keeps, over 0',
         MAX_GRAD_NORM='global norm to which larger gradients are clipped')
+    parser.add_constants(globals(), cli.fraction, KEEP_PROB='share of the units that dropout keeps, over 0')
 
 
 def parse(parser, argv):
@@ -205,6 +206,7 @@ def parse(parser, argv):
     if parser.parse_known_args(argv)[0].data_path:
         parser.data = None
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
     args.data_dir = DATA_PATH or args.data_dir
     if 'keep_prob' in args and KEEP_PROB == 0:
         parser.error('argument --keep_prob: must be over 0, or no unit is left')

@@ -5,12 +5,12 @@ tensorflow.models.rnn.ptb, which is in no package any more; its successor in the
 returns queues in place of arrays. This one has the two functions that the article uses, and
 `reader_demo.py` checks them against the printed output, number by number.
 """
+from companion import cli
+
 import collections
 import os
 
 import numpy as np
-
-import cli
 
 EOS = '<eos>'       # stands for the end of a line, which is the end of a sentence
 UNK = '<unk>'       # stands for rare words, already in the files

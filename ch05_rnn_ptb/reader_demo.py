@@ -7,8 +7,9 @@ Article 5 循环神经网络简介, section 自然语言建模, the two programs
 Shows the length of the training data, its first 100 identifiers, and the first batch of 4 rows of 5
 words with the words to predict. Takes two seconds. Expect 929589 and every identifier as printed.
 """
-import cli
-import reader
+from companion import cli
+
+from ch05_rnn_ptb import reader
 
 
 def main(argv=None):

@@ -8,10 +8,10 @@ Shows that a step is a fully connected layer whose input is the old state beside
 that all steps use the same weights. The article gives the figure without numbers; these are ours.
 Takes three seconds. Expect the same states twice.
 """
+from companion import cli
+
 import numpy as np
 import tensorflow as tf
-
-import cli
 
 X = [1.0, 2.0]                          # the input at each time, say the sales of a product
 W_INPUT = [[0.4, -0.3]]                 # weights from the input to the two units of the state

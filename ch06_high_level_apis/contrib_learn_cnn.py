@@ -11,14 +11,13 @@ Progress is the library's: every 100 steps, on stderr, a line with the loss. A t
 goes on from its last checkpoint when started again. To train anew, delete the checkpoint folder.
 Takes about 25 minutes on two cores. Expect an accuracy of about 0.99 (article: 0.9901); see RESULTS.md.
 """
+from companion import checkpoint, cli
+
 import logging
 
 import tensorflow as tf
 from sklearn import metrics
 from tensorflow.examples.tutorials.mnist import input_data
-
-import checkpoint
-import cli
 
 cli.quiet()     # the first use of tf.contrib prints a banner
 
@@ -105,10 +104,11 @@ def main(argv=None):
         BATCH_SIZE='pictures in a batch',
         TRAINING_STEPS='training steps',
         LEARNING_RATE='learning rate',
-        KEEP_PROB='share of nodes that dropout keeps',
         SAVE_STEPS='training steps between two checkpoints',
         MODEL_SAVE_PATH='folder of the checkpoints')
+    parser.add_constants(globals(), cli.fraction, KEEP_PROB='share of nodes that dropout keeps')
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
     show_progress()
 
     # As learn.datasets.load_dataset('mnist') has it, from verified files.

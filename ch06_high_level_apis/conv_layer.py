@@ -8,10 +8,10 @@ Shows that the line makes the same layer: variables of the same shapes, under ot
 same weights, the same output. Only the first weights are others, Xavier's in place of the initializer that
 the native form is given. Takes seconds. Expect two variables a form and a largest difference of 0.
 """
+from companion import cli
+
 import numpy as np
 import tensorflow as tf
-
-import cli
 
 CHANNELS = 3            # depth of the input
 DEPTH = 32              # filters, the depth of the output
@@ -48,6 +48,7 @@ def main(argv=None):
         FILTER_SIZE='width and height of a filter',
         IMAGE_SIZE='width and height of the input')
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
 
     with tf.Graph().as_default():
         tf.set_random_seed(args.seed)

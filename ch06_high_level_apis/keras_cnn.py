@@ -13,22 +13,19 @@ epoch, and a training that was stopped goes on with the next one. To train anew,
 Takes about 15 minutes on two cores, 45 seconds an epoch. Expect a validation accuracy near 0.90 after
 the first epoch and 0.94 or a little less after the second (article: 0.9046, 0.9433); see RESULTS.md.
 """
+from companion import checkpoint, cli
+
 import glob
 import os
 import sys
 
+import keras
 import numpy as np
 import tensorflow as tf
-from tensorflow.examples.tutorials.mnist import input_data
-
-import keras
-from keras.models import Sequential
-from keras.layers import Dense, Dropout, Flatten
-from keras.layers import Conv2D, MaxPooling2D
 from keras import backend as K
-
-import checkpoint
-import cli
+from keras.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from keras.models import Sequential
+from tensorflow.examples.tutorials.mnist import input_data
 
 batch_size = 128
 num_classes = 10
@@ -155,6 +152,7 @@ def main(argv=None):
         epochs='times through the training data',
         MODEL_SAVE_PATH='folder of the saved model')
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
 
     # No picture is set apart for validation: 60,000 to train with.
     mnist = input_data.read_data_sets(args.data_dir, validation_size=0, dtype=tf.uint8, reshape=False)

@@ -12,6 +12,8 @@ the test data. Nothing is kept. Takes half a minute on two cores. Expect accurac
 LinearClassifier and DNNClassifier, 0.26 and 0.45 from LinearRegressor and DNNRegressor, and 0.89 for
 LogisticRegressor's easier question.
 """
+from companion import cli
+
 import os
 import tempfile
 
@@ -19,8 +21,6 @@ import numpy as np
 import tensorflow as tf
 from sklearn import metrics
 from tensorflow.examples.tutorials.mnist import input_data
-
-import cli
 
 cli.quiet()     # the first use of tf.contrib prints a banner
 
@@ -83,6 +83,7 @@ def main(argv=None):
         TRAINING_STEPS='training steps of each model',
         LEARNING_RATE='learning rate of LogisticRegressor')
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
 
     mnist = input_data.read_data_sets(args.data_dir, seed=args.seed)
     if BATCH_SIZE > mnist.train.num_examples:

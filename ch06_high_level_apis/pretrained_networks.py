@@ -17,13 +17,13 @@ and Inception-ResNet-v2 are not in TensorFlow 1.15. VGG 16 has 138,357,544 param
 million multiply-adds; ResNet V1 50 needs less than a quarter of both, and is more accurate. It needs 3.48
 thousand million, less than the 3.8 of He et al. 2015, as slim halves the map at a block's end, not its start.
 """
+from companion import cli, figures
+
 import collections
 
 import matplotlib.figure
 import tensorflow as tf
 import tqdm
-
-import cli
 
 Network = collections.namedtuple('Network', 'model top1 top5 module input_size classes')
 
@@ -130,7 +130,7 @@ def draw(counts, path):
     axes.set_xlabel('multiply-adds for a picture, thousand millions')
     axes.set_ylabel('top-1 accuracy in the article, per cent')
     axes.set_title('Networks of tf.contrib.slim; area: parameters')
-    cli.save_figure(figure, path)
+    figures.save(figure, path)
 
 
 def main(argv=None):

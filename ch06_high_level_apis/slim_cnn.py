@@ -13,15 +13,14 @@ Progress is the library's: every 100 steps, on stderr, a line with the loss. A t
 goes on from its last checkpoint when started again. To train anew, delete the checkpoint folder.
 Takes about 20 minutes on two cores. The article has no figures for it; expect a test accuracy of 0.99.
 """
+from companion import checkpoint, cli
+
 import logging
 import warnings
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.examples.tutorials.mnist import input_data
-
-import checkpoint
-import cli
 
 cli.quiet()     # the first use of tf.contrib prints a banner
 
@@ -111,10 +110,11 @@ def main(argv=None):
         BATCH_SIZE='pictures in a training batch',
         TRAINING_STEPS='training steps',
         LEARNING_RATE='learning rate',
-        KEEP_PROB='share of nodes that dropout keeps',
         SAVE_SECS='seconds between two checkpoints',
         MODEL_SAVE_PATH='folder of the checkpoints')
+    parser.add_constants(globals(), cli.fraction, KEEP_PROB='share of nodes that dropout keeps')
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
     show_progress()
 
     mnist = input_data.read_data_sets(args.data_dir, seed=args.seed)

@@ -19,8 +19,7 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.examples.tutorials.mnist import input_data as mnist_data
 
-import checkpoint
-import cli
+from companion import checkpoint, cli
 
 cli.quiet()     # the import of tflearn calls deprecated functions, and makes operations in a graph
 with tf.Graph().as_default():
@@ -110,11 +109,12 @@ def main(argv=None):
         BATCH_SIZE='pictures in a training batch',
         N_EPOCH='times through the training data',
         LEARNING_RATE='learning rate',
-        KEEP_PROB='share of nodes that dropout keeps',
         MODEL_SAVE_PATH='folder of the checkpoints',
-        MODEL_NAME='file name of a checkpoint, before -STEP',
         LOG_PATH='folder of the logs for TensorBoard')
+    parser.add_constants(globals(), cli.fraction, KEEP_PROB='share of nodes that dropout keeps')
+    parser.add_constants(globals(), cli.file_name, MODEL_NAME='file name of a checkpoint, before -STEP')
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
 
     mnist = mnist_data.read_data_sets(args.data_dir, one_hot=True, seed=args.seed)
     if BATCH_SIZE > mnist.train.num_examples:

@@ -10,12 +10,12 @@ for; allow_soft_placement, the way out of both; and several CPU devices in one s
 several GPUs run, and can be tested, on any machine. Takes four seconds. Expect [2. 4. 6.] wherever the sum
 runs: on /gpu:1 as printed where there are two GPUs; else an InvalidArgumentError, and then the sum elsewhere.
 """
+from companion import cli
+
 import re
 
 import tensorflow as tf
 from tensorflow.python.framework import kernels
-
-import cli
 
 N_CPU = 4               # CPU devices of one session
 
@@ -89,6 +89,7 @@ def main(argv=None):
                         help='device of the sum, as tf.device takes it (default: %(default)s)')
     parser.add_constants(globals(), N_CPU='CPU devices of one session')
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
     try:
         tf.DeviceSpec.from_string(args.device)
     except ValueError:

@@ -13,9 +13,9 @@ is one and it can run the operation there, and else on the CPU. Takes three seco
 that stand in the article as `add: /job:localhost/replica:0/task:0/cpu:0`. The device mapping, 'no known
 devices' in the article, lists XLA_CPU on 1.15: the compiler XLA seen as a device. Nothing runs there unasked.
 """
-import tensorflow as tf
+from companion import cli
 
-import cli
+import tensorflow as tf
 
 
 def main(argv=None):

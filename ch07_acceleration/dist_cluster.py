@@ -6,6 +6,8 @@ dist_mnist_in_graph.py say what is theirs, and call this for the rest.
 tf.train.Server and tf.Session alone wait for ever: for a task that does not come, for one that has died,
 and at the end in server.join(). Here every wait has a limit, `--wait_secs`, and says what it waits for.
 """
+from companion import checkpoint, cli
+
 import collections
 import json
 import os
@@ -17,8 +19,6 @@ import time
 
 import tensorflow as tf
 
-import checkpoint
-import cli
 from ch03_training_tricks.mnist_inference import inference
 
 # The article's cluster.

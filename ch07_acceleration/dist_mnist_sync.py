@@ -23,15 +23,16 @@ give any more would wait for ever; surplus tokens vanish with the first gradient
 Worker 0 is the chief: it makes the steps, saves checkpoints, and evaluates at the end. Takes half a minute
 on two cores. Expect a test accuracy of 0.97 or more.
 """
+from companion import cli
+
 import time
 
 import numpy as np
 import tensorflow as tf
 from tensorflow.examples.tutorials.mnist import input_data
 
-import cli
-import dist_cluster
 from ch03_training_tricks import mnist_inference
+from ch07_acceleration import dist_cluster
 
 # Article 3's settings, and fewer steps.
 BATCH_SIZE = 100
@@ -129,14 +130,18 @@ def main(argv=None):
         globals(),
         BATCH_SIZE='pictures in a training batch of one worker',
         LEARNING_RATE_BASE='learning rate at step 0',
-        LEARNING_RATE_DECAY='factor on the learning rate at each epoch',
         REGULARAZTION_RATE='weight of the L2 loss',
         TRAINING_STEPS='training steps, each of several gradients',
         MODEL_SAVE_PATH='folder of the checkpoints, which the chief writes',
-        MODEL_NAME='file name of a checkpoint, before -STEP',
         SAVE_STEPS='steps between two checkpoints',
         REPORT_STEPS="a worker's steps between two of its lines")
+    parser.add_constants(
+        globals(), cli.fraction,
+        LEARNING_RATE_DECAY='factor on the learning rate at each epoch')
+    parser.add_constants(globals(), cli.file_name, MODEL_NAME='file name of a checkpoint, before -STEP')
     args = parser.parse(argv)
+    cli.set_constants(vars(mnist_inference), args)
+    cli.set_constants(globals(), args)
     task = dist_cluster.find_task(parser, args)
     workers = len(task.cluster['worker'])
     replicas = args.replicas or workers

@@ -8,9 +8,9 @@ Shows that a session needs nothing but the server's address, its target. Althoug
 server, it listens on every network interface, with no password, while the program runs: launch.py shuts it
 in. Takes four seconds.
 """
-import tensorflow as tf
+from companion import cli
 
-import cli
+import tensorflow as tf
 
 
 def main(argv=None):

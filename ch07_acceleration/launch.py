@@ -18,6 +18,8 @@ has none (Linux has, some containers forbid it), a notice says so.
 
 Takes as long as the program, and two seconds.
 """
+from companion import cli
+
 import argparse
 import ctypes
 import os
@@ -33,8 +35,6 @@ import threading
 import time
 
 import portpicker
-
-import cli
 
 # Defaults of the settings.
 PS = 1
@@ -259,6 +259,7 @@ def main(argv=None):
     else:
         flags = []
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
     globals()['RESTARTS'] = args.restarts
     if not args.programs:
         parser.error('no program: see the examples')

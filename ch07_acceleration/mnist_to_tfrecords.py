@@ -10,6 +10,8 @@ number, 784; label, 0 to 9. A file takes its place only when it was read back an
 multi_gpu_mnist.py calls this by itself where the files are missing. Takes five seconds; expect 51.6
 and 8.6 MB.
 """
+from companion import cli
+
 import gzip
 import hashlib
 import os
@@ -21,8 +23,6 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.examples.tutorials.mnist import input_data
 from tqdm import tqdm
-
-import cli
 
 DATA_PATH = 'runs/ch07_acceleration/data.tfrecords'
 TEST_PATH = 'runs/ch07_acceleration/test.tfrecords'
@@ -158,6 +158,7 @@ def main(argv=None):
         DATA_PATH='file of the training pictures',
         TEST_PATH='file of the test pictures')
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
     make(args.data_dir, 'train', DATA_PATH)
     make(args.data_dir, 'test', TEST_PATH)
 

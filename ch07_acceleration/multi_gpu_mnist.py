@@ -17,18 +17,18 @@ Takes half a minute on two cores. Expect a loss of 10 to 100 at step 10 (article
 pixels are from 0 to 255; in article 3 they are from 0 to 1, and the learning rate is 0.8 in place of 0.001.
 A seed repeats the first weights, not the whole training: the queue shuffles in another order each time.
 """
-from datetime import datetime  # noqa: F401 (as printed)
+from companion import checkpoint, cli
+
 import os
 import re
 import time
+from datetime import datetime  # noqa: F401 (as printed)
 
 import numpy as np
 import tensorflow as tf
 
-import checkpoint
-import cli
-import mnist_to_tfrecords
 from ch03_training_tricks.mnist_inference import inference
+from ch07_acceleration import mnist_to_tfrecords
 
 # The training's settings.
 BATCH_SIZE = 100            # of one tower
@@ -333,15 +333,17 @@ def add_flags(parser):
         globals(),
         BATCH_SIZE='pictures in a batch of one tower',
         LEARNING_RATE_BASE='learning rate at step 0',
-        LEARNING_RATE_DECAY='factor on the learning rate every 60000 // batch_size steps',
         REGULARAZTION_RATE='weight of the L2 loss',
         TRAINING_STEPS='training steps',
-        MOVING_AVERAGE_DECAY='decay of the moving averages',
         N_GPU='towers: GPUs, at most as many as there are, or else CPU devices',
         MODEL_SAVE_PATH='folder of the logs and checkpoints',
-        MODEL_NAME='file name of a checkpoint, before -STEP',
         DATA_PATH='file of the training records',
         TEST_PATH='file of the test records')
+    parser.add_constants(
+        globals(), cli.fraction,
+        LEARNING_RATE_DECAY='factor on the learning rate every 60000 // batch_size steps',
+        MOVING_AVERAGE_DECAY='decay of the moving averages')
+    parser.add_constants(globals(), cli.file_name, MODEL_NAME='file name of a checkpoint, before -STEP')
     parser.add_argument('--log_device_placement', action='store_true',
                         help='print the device of each operation, some thousand lines')
 
@@ -356,6 +358,7 @@ def parse(parser, argv):
     """
     given = parser.parse_args(argv)
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
     for part, name, path in ('train', 'data_path', DATA_PATH), ('test', 'test_path', TEST_PATH):
         count = mnist_to_tfrecords.ready(args.data_dir, part, path,
                                          getattr(given, name) == parser.get_default(name))

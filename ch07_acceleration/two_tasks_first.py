@@ -12,12 +12,13 @@ returns; here each task ends when the other one is done, too, and gives up when 
 TF_TUTORIAL_VERBOSE=1 shows TensorFlow's own log, too: it says `CreateSession still waiting` every ten
 seconds where the article has `failed to connect`.
 """
+from companion import cli
+
 import contextlib
 
 import tensorflow as tf
 
-import cli
-import dist_cluster
+from ch07_acceleration import dist_cluster
 
 # The two tasks.
 TASK0 = "localhost:2222"
@@ -69,6 +70,7 @@ def main(argv=None):
     parser = cli.Parser(__doc__, seed=False)
     add_flags(parser)
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
     with tf.Graph().as_default():
         with device(args, "/job:local/task:0"):
             c = tf.constant("Hello from server1!")

@@ -10,16 +10,18 @@ Shows that a session sees the devices of the whole cluster, and takes the first 
 operation without a device; with tf.device("/job:local/task:1") it is task 1. Takes five seconds. Expect the
 constant on task 0, with --pin on task 1, and Hello from server2!
 """
+from companion import cli
+
 import tensorflow as tf
 
-import cli
-import two_tasks_first
+from ch07_acceleration import two_tasks_first
 
 
 def main(argv=None):
     parser = cli.Parser(__doc__, seed=False)
     two_tasks_first.add_flags(parser)
     args = parser.parse(argv)
+    cli.set_constants(vars(two_tasks_first), args)
     with tf.Graph().as_default():
         with two_tasks_first.device(args, "/job:local/task:1"):
             c = tf.constant("Hello from server2!")

@@ -1,6 +1,6 @@
 """The data sets of the articles, verified: MNIST's pictures and the text of the Penn Treebank (PTB).
 
-`folder` is all that a script needs; cli.Parser calls it for --data_dir and --sample. From the shell::
+`folder` is all that a program needs; companion.cli.Parser calls it for --data_dir and --sample. From the shell::
 
     python -m data list                 # the files, where they are, where they come from
     python -m data fetch mnist          # download what is missing
@@ -14,8 +14,6 @@ is other data, and so is used only when asked for.
 import hashlib
 import os
 import sys
-
-import cli
 
 # Size in bytes and sha256 of each published file.
 FILES = {
@@ -54,8 +52,10 @@ TITLES = {'mnist': 'MNIST', 'ptb': 'the Penn Treebank'}
 MISSING = 'is missing'
 
 
-class DataError(cli.UserError):
-    """A data file or its folder is not as it must be."""
+class DataError(Exception):
+    """A data file or its folder is not as it must be. The message is one line for the user."""
+
+    status = 1          # the program's exit status
 
 
 class Unavailable(DataError):
@@ -115,9 +115,9 @@ def locate(name, data_dir=None):
     """
     if data_dir:
         data_dir = os.path.abspath(os.path.expanduser(data_dir))
-        if os.path.exists(data_dir) and not os.path.isdir(data_dir):
-            raise DataError('%s is not a folder; --data_dir (or TF_TUTORIAL_DATA) must name one, '
-                            "or be 'sample'" % data_dir)
+        if not os.path.isdir(data_dir):
+            raise DataError("%s is not a folder: --data_dir (or TF_TUTORIAL_DATA) must name one, or be 'sample'; "
+                            'make it, if the files are to be downloaded into it' % data_dir)
         places = [os.path.join(data_dir, name), data_dir]
     else:
         places = [os.path.join(cache(), name)]

@@ -8,8 +8,8 @@ Examples:
 """
 import argparse
 import os
+import sys
 
-import cli
 import data
 from data import sample
 
@@ -68,4 +68,11 @@ def show(names, data_dir, mirrors):
 
 
 if __name__ == '__main__':
-    cli.run(main)
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        print('interrupted', file=sys.stderr)
+        sys.exit(130)
+    except data.DataError as error:
+        print('python -m data: error: %s' % error, file=sys.stderr)
+        sys.exit(error.status)

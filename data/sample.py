@@ -21,7 +21,7 @@ import numpy as np
 
 import data
 
-VERSION = '# data/sample.py, version 2'
+VERSION = '# data/sample.py, version 3'
 SUMS = 'SHA256SUMS'
 
 # input_data.read_data_sets takes the first 5,000 training pictures for validation: 250 x 20.
@@ -108,12 +108,13 @@ def mnist_files():
     large = np.clip((large - 0.4) / 0.5, 0, 1)
     centred = np.pad(np.rint(255 * large).astype(np.uint8), ((0, 0), (4, 4), (4, 4)), 'constant')
 
-    # Shifts of at most two pixels, the smallest first.
-    shifts = sorted(itertools.product(range(-2, 3), repeat=2), key=lambda yx: yx[0] ** 2 + yx[1] ** 2)
+    shifts = list(itertools.product(range(-2, 3), repeat=2))            # at most two pixels: 25 of them
 
     def shifted(split, count, seed):
-        pairs = list(itertools.product(split_digits()[split], shifts[:count]))
-        np.random.RandomState(seed).shuffle(pairs)
+        # Each digit in `count` of the shifts, drawn alike in all parts: none is easier than another.
+        random = np.random.RandomState(seed)
+        pairs = [(index, shifts[i]) for index in split_digits()[split] for i in random.permutation(25)[:count]]
+        random.shuffle(pairs)
         images = np.array([np.roll(centred[index], shift, (0, 1)) for index, shift in pairs])
         return images, np.array([digits.target[index] for index, _ in pairs], np.uint8)
 

@@ -1,4 +1,4 @@
-"""How the tests run the chapter scripts: through `main`, as a user does, offline, outputs in tmp_path."""
+"""How the tests run the programs: through `main`, as a user does, offline, outputs in tmp_path."""
 import importlib
 import os
 import signal
@@ -9,8 +9,10 @@ import pytest
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 sys.path.insert(0, ROOT)
+# What the tests start finds this checkout too, whichever one is installed.
+os.environ['PYTHONPATH'] = os.pathsep.join([ROOT] + [p for p in [os.environ.get('PYTHONPATH')] if p])
 
-# The user's data, before `offline` below hides it from the tests.
+# The user's data, before `surroundings` below hides it from the tests.
 USER_DATA = os.environ.get('TF_TUTORIAL_DATA')
 
 
@@ -22,9 +24,6 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     # Started by a shell in the background, these tests and their processes would take no notice of Ctrl-C.
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    # TensorFlow 1.15's own, on Python 3.7; they are none of ours.
-    config.addinivalue_line('filterwarnings', 'ignore::DeprecationWarning')
-    config.addinivalue_line('markers', 'real_data: needs the real MNIST and Penn Treebank files')
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +32,7 @@ def surroundings(tmp_path, monkeypatch):
     monkeypatch.setenv('TF_TUTORIAL_DATA', 'sample')
     monkeypatch.setenv('TF_TUTORIAL_RUNS', str(tmp_path / 'runs'))
     monkeypatch.delenv('TF_TUTORIAL_VERBOSE', raising=False)
-    # Set by a script that ran in this process; a new process sets its own.
+    # Set by a program that ran in this process; a new process sets its own.
     monkeypatch.delenv('TF_CPP_MIN_LOG_LEVEL', raising=False)
 
 
@@ -54,15 +53,15 @@ def real_data(request):
 
 
 def load(path):
-    """Import a chapter script as `python path` would find it: with its folder first on sys.path."""
-    folder, name = os.path.split(os.path.join(ROOT, path))
-    # Two chapters have a mnist_inference.py; what an earlier test imported must not stand in for it.
-    for key, module in list(sys.modules.items()):
-        place = os.path.dirname(os.path.abspath(getattr(module, '__file__', None) or ''))
-        if os.path.dirname(place) == ROOT and os.path.basename(place).startswith('ch'):
-            del sys.modules[key]
-    sys.path[:] = [folder] + [p for p in sys.path if os.path.dirname(p) != ROOT]
-    return importlib.import_module(os.path.splitext(name)[0])
+    """Import a program, with its constants as printed whatever an earlier test made of them."""
+    from companion import checkpoint
+    for name in list(sys.modules):
+        if name.startswith('ch0'):
+            del sys.modules[name]
+    for lock in checkpoint.LOCKS.values():      # of trainings that were of this process
+        lock.close()
+    checkpoint.LOCKS.clear()
+    return importlib.import_module(os.path.splitext(path)[0].replace('/', '.'))
 
 
 @pytest.fixture

@@ -1,19 +1,15 @@
-"""results/benchmark.py times the scripts' own trainings, counts as TensorFlow does, and tabulates right."""
-import json
+"""tools/benchmark.py times the scripts' own trainings, counts as TensorFlow does, and tabulates right."""
 import os
 import re
 import sys
 
 import pytest
 import tensorflow as tf
+from conftest import ROOT
 from tensorflow.python.framework import ops
 from tensorflow.python.profiler.internal import flops_registry  # noqa: F401 (counts what goes backward)
 
-from conftest import ROOT
-
-sys.path.insert(0, os.path.join(ROOT, 'results'))
-import benchmark  # noqa: E402
-import benchmark_tf  # noqa: E402
+from tools import benchmark, benchmark_tf
 
 LOG = os.path.join(ROOT, 'results', 'logs', 'benchmark.log')
 TORCH = os.path.join(ROOT, '.venv-torch', 'bin', 'python')
@@ -55,7 +51,7 @@ def test_operations_of_the_full_network():
 
 
 def test_the_programs_own_steps_are_timed(run_script):
-    out = run_script('results/benchmark.py', '--python', 'this=' + sys.executable, '--rounds', 1,
+    out = run_script('tools/benchmark.py', '--python', 'this=' + sys.executable, '--rounds', 1,
                      '--seconds', 0.1, '--sgemm_size', 256)
     assert re.search(r'^this: TensorFlow %s, NumPy ' % re.escape(tf.__version__), out, re.MULTILINE)
     (_, build, *times), = re.findall(ROUND, out, re.MULTILINE)
@@ -102,7 +98,7 @@ def fake(tmp_path):
 
 
 def test_builds_take_turns_and_are_compared_round_by_round(run_script, fake):
-    out = run_script('results/benchmark.py', '--rounds', 2, *fake('one', 1) + fake('two', 2))
+    out = run_script('tools/benchmark.py', '--rounds', 2, *fake('one', 1) + fake('two', 2))
     assert fake.turns() == ['1', '2', '2', '1']
     found = rows(out)
     # one: 150 and 100 * 1.5 ** 4 = 506.25; two: 112.5 and 168.75; 150 / 112.5 = 1.33, 506.25 / 168.75 = 3.
@@ -114,10 +110,10 @@ def test_builds_take_turns_and_are_compared_round_by_round(run_script, fake):
 
 
 def test_a_pytorch_that_computes_something_else_is_refused(run_script, fake):
-    out = run_script('results/benchmark.py', '--rounds', 1, *fake('one', 1) + fake('pytorch', 2))
+    out = run_script('tools/benchmark.py', '--rounds', 1, *fake('one', 1) + fake('pytorch', 2))
     assert 'Check of LeNet: loss 6.500000 by one and 6.500002 by pytorch; after 3 steps weights' in out
     with pytest.raises(Exception, match='LeNet: one and pytorch do not compute the same'):
-        run_script('results/benchmark.py', '--rounds', 1, *fake('one', 1) + fake('pytorch', 2000))
+        run_script('tools/benchmark.py', '--rounds', 1, *fake('one', 1) + fake('pytorch', 2000))
 
 
 def test_faults_are_one_line(shell, fake):
@@ -125,11 +121,11 @@ def test_faults_are_one_line(shell, fake):
             (fake('ok', 1) + fake('bad', 13), 1, 'bad failed with status 3: OSError: no luck'),
             (['--python', 'gone=/nowhere/python'], 1, 'gone: /nowhere/python: No such file or directory'),
             (['--python', 'nothing'], 2, "argument --python: must be NAME=COMMAND, not 'nothing'")):
-        done = shell('results/benchmark.py', *flags)
+        done = shell('tools/benchmark.py', *flags)
         assert done.returncode == status and message in done.stderr and done.stderr.count('\n') == 1
 
 
-@pytest.mark.skipif(not os.path.exists(TORCH), reason='needs .venv-torch, see results/benchmark.py')
+@pytest.mark.skipif(not os.path.exists(TORCH), reason='needs .venv-torch, see tools/benchmark.py')
 def test_pytorch_computes_the_same():
     benchmark.check({'this': [sys.executable], 'pytorch': [TORCH]}, seed=1)
 

@@ -1,16 +1,16 @@
 """Article 1: the environment check with and without faults, and what its statements come to."""
+from companion import cli
+
 import os
 import re
 import sys
 
 import numpy as np
 import pytest
+from conftest import load
 from matplotlib import image as png
 
-import cli
-from conftest import load
-
-CHECK = 'ch01_intro/check_environment.py'
+CHECK = 'ch01_intro/extras/check_environment.py'
 
 # A TensorFlow with a GPU that is too new for CUDA 10.0; the installed one is hidden.
 FAKE_TENSORFLOW = '''

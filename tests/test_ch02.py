@@ -1,14 +1,14 @@
 """Article 2: each printed number, and the network on the sample and on MNIST."""
+from companion import cli
+
 import os
 import re
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from matplotlib import image as png
-
-import cli
 from conftest import load
+from matplotlib import image as png
 
 
 def accuracies(text, which):

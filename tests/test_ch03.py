@@ -1,4 +1,6 @@
 """Article 3: each printed number, and the training program: resumed, killed, damaged, beside evaluation."""
+from companion import cli
+
 import os
 import random
 import re
@@ -10,10 +12,8 @@ import time
 
 import pytest
 import tensorflow as tf
-from matplotlib import image as png
-
-import cli
 from conftest import ROOT, load
+from matplotlib import image as png
 
 TRAIN = 'ch03_training_tricks/mnist_train.py'
 EVAL = 'ch03_training_tricks/mnist_eval.py'

@@ -1,4 +1,6 @@
 """Article 4: each count, the filter's walk, pooling, and the convolutional network on the sample."""
+from companion import cli
+
 import os
 import re
 import signal
@@ -9,11 +11,9 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import ROOT, load
 from matplotlib import image as png
 from tensorflow.examples.tutorials.mnist import input_data
-
-import cli
-from conftest import ROOT, load
 
 TRAIN = 'ch04_cnn/mnist_train.py'
 EVAL = 'ch04_cnn/mnist_eval.py'
@@ -191,7 +191,7 @@ def test_train_resumes_evaluates_and_makes_pictures(run_script, tmp_path):
     again = run_script(EVAL, '--once', '--eval_batch_size', 333, *NETWORK)
     assert accuracy_lines(again) == [(step, validation)] and accuracy_lines(again, 'test') == [(1004, test)]
 
-    out = run_script('ch04_cnn/pictures.py', *NETWORK)
+    out = run_script('ch04_cnn/extras/pictures.py', *NETWORK)
     lines = re.findall(r'top-(\d) test accuracy = (\S+)', out)
     top = [float(value) for _, value in lines]
     assert [n for n, _ in lines] == ['1', '2', '3', '5'] and top == sorted(top) and top[0] == test and top[3] > 0.95
@@ -261,7 +261,7 @@ def test_faults_are_one_line(run_script, tmp_path):
         with pytest.raises(cli.UserError, match=words) as error:
             run_script(TRAIN, '--training_steps', 9, *(flags + model))
         assert '\n' not in str(error.value)
-    for script, flags in (EVAL, ['--once']), ('ch04_cnn/pictures.py', []):
+    for script, flags in (EVAL, ['--once']), ('ch04_cnn/extras/pictures.py', []):
         with pytest.raises(cli.UserError, match='run mnist_train.py first'):
             run_script(script, '--model_save_path', tmp_path / 'none', *flags)
         with pytest.raises(cli.UserError, match='another network.*--model_save_path'):

@@ -1,4 +1,6 @@
 """Article 5: the recurrent step, the LSTM loop, the reader, and the language model, saved and resumed."""
+from companion import cli
+
 import contextlib
 import glob
 import io
@@ -12,8 +14,6 @@ import time
 
 import numpy as np
 import pytest
-
-import cli
 from conftest import ROOT, load
 
 CHAPTER = 'ch05_rnn_ptb/'

@@ -1,4 +1,6 @@
 """Article 6: Slim, tf.contrib.learn, TFLearn and Keras, side by side."""
+from companion import cli
+
 import functools
 import glob
 import inspect
@@ -9,8 +11,6 @@ import tempfile
 import numpy as np
 import pytest
 import tensorflow as tf
-
-import cli
 from conftest import ROOT, load
 
 CHAPTER = 'ch06_high_level_apis/'

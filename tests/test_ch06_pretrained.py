@@ -1,4 +1,6 @@
 """Article 6's table of networks: each count by another way, and classification with weights made here."""
+from companion import cli
+
 import re
 import tarfile
 
@@ -6,14 +8,12 @@ import numpy as np
 import PIL.Image
 import pytest
 import tensorflow as tf
+from conftest import load
 from matplotlib import image as png
 from tensorflow.python.framework import ops
 
-import cli
-from conftest import load
-
 TABLE = 'ch06_high_level_apis/pretrained_networks.py'
-CLASSIFY = 'ch06_high_level_apis/classify_picture.py'
+CLASSIFY = 'ch06_high_level_apis/extras/classify_picture.py'
 
 
 def rows(text):

@@ -1,4 +1,6 @@
 """Article 7, first half: placement, record files, towers, and what makes them faster."""
+from companion import cli
+
 import contextlib
 import glob
 import json
@@ -13,17 +15,15 @@ import threading
 import numpy as np
 import pytest
 import tensorflow as tf
-from matplotlib import image as png
-
-import cli
 from conftest import ROOT, load
+from matplotlib import image as png
 
 PLACEMENT = 'ch07_acceleration/device_placement.py'
 MANUAL = 'ch07_acceleration/device_manual.py'
 RECORDS = 'ch07_acceleration/mnist_to_tfrecords.py'
 QUEUE = 'ch07_acceleration/multi_gpu_mnist.py'
-TFDATA = 'ch07_acceleration/multi_gpu_mnist_tfdata.py'
-SPEED = 'ch07_acceleration/input_speed.py'
+TFDATA = 'ch07_acceleration/extras/multi_gpu_mnist_tfdata.py'
+SPEED = 'ch07_acceleration/extras/input_speed.py'
 
 # The constants of the article's programs.
 CONSTANTS = {

@@ -2,6 +2,8 @@
 
 Each cluster runs through launch.py, at free ports and, where the system has them, in a network namespace.
 """
+from companion import cli
+
 import json
 import os
 import re
@@ -19,10 +21,8 @@ import portpicker
 import pytest
 import tensorflow as tf
 import yaml
-from tensorflow.examples.tutorials.mnist import input_data
-
-import cli
 from conftest import ROOT, load
+from tensorflow.examples.tutorials.mnist import input_data
 
 CHAPTER = 'ch07_acceleration/'
 LAUNCH = CHAPTER + 'launch.py'

@@ -12,7 +12,6 @@ import os
 import re
 
 import pytest
-
 from conftest import ROOT
 
 COLUMNS = ['article', 'section', 'kind', 'item', 'printed', 'file', 'ours', 'source', 'proof', 'test', 'erratum']

@@ -1,4 +1,6 @@
 """Where the data files are found, how each is checked, the embedded sample, and `python -m data`."""
+from companion import cli
+
 import collections
 import gzip
 import hashlib
@@ -10,7 +12,6 @@ import sys
 import numpy as np
 import pytest
 
-import cli
 import data
 from data import __main__ as program
 from data import sample

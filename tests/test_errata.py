@@ -4,7 +4,6 @@ import re
 
 import pytest
 import tensorflow as tf
-
 from conftest import ROOT, load
 
 

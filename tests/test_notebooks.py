@@ -10,13 +10,11 @@ import sys
 import nbformat
 import numpy as np
 import pytest
+from conftest import ROOT
 from nbclient.exceptions import CellExecutionError
 from PIL import Image
 
-from conftest import ROOT
-
-sys.path.insert(0, os.path.join(ROOT, 'results'))
-import notebooks  # noqa: E402
+from tools import notebooks
 
 CHAPTERS = sorted(os.path.basename(path) for path in glob.glob(os.path.join(ROOT, 'ch0*')))
 NOTEBOOKS = [os.path.relpath(path, ROOT) for path in notebooks.NOTEBOOKS]

@@ -6,16 +6,14 @@ import subprocess
 import sys
 
 import pytest
-
 from conftest import ROOT
 
-sys.path.insert(0, os.path.join(ROOT, 'results'))
-import report  # noqa: E402
+from tools import report
 
 
 def test_results_are_those_of_the_logs():
     with open(report.OUTPUT, encoding='utf-8') as file:
-        assert file.read() == report.render(), 'run python results/report.py'
+        assert file.read() == report.render(), 'run python tools/report.py'
 
 
 @pytest.mark.parametrize('path', sorted(glob.glob(os.path.join(ROOT, 'results', 'logs', '*.log'))))
@@ -28,7 +26,7 @@ def test_each_log_says_how_it_was_made(path):
     else:
         assert float(header['seconds']) > 0
     assert {'command', 'date', 'machine', 'versions'} <= set(header)
-    assert re.search('python (tf1.py )?(ch0|results/benchmark.py)', header['command']) and 'tensorflow' in header['versions']
+    assert re.search('python (tf1.py )?(ch0|tools/benchmark.py)', header['command']) and 'tensorflow' in header['versions']
     assert not re.search(r'(^|[\s\'"(=])/(?!dev/null)\w+/', text), 'no folder of a machine'
     name = os.path.basename(path)[:-len('.log')]
     assert name in report.render(), 'RESULTS.md names each log'

@@ -5,7 +5,6 @@ import re
 
 import pytest
 import tensorflow as tf
-
 from conftest import ROOT, load
 
 FILES = sorted(os.path.relpath(path, ROOT) for path in glob.glob(os.path.join(ROOT, 'ch0*', '*.py')))

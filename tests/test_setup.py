@@ -438,7 +438,7 @@ def test_make_mnist_stops_when_the_training_fails(project):
 
 PYTEST, PYTEST2 = '-m pytest -ra -n 4 --dist worksteal tests', 'tf1.py -m pytest -ra -n 2 tests/test_tf1.py'
 SET_UP2 = ['-m venv .venv-tf2', '-m pip install -q --require-hashes -r .venv-tf2/build.lock',
-           '-m pip install --require-hashes --no-build-isolation -r tf2/requirements.lock']
+           '-m pip install --require-hashes --no-build-isolation -r requirements/tf2.lock']
 
 
 def test_make_test_names_the_other_part_and_fails_with_pytest(project):
@@ -467,7 +467,7 @@ def test_make_test_tf2(project, tmp_path):
 
 
 def test_make_test_tf2_fails_where_tensorflow_2_cannot_be_installed(project, tmp_path):
-    python = python311(project, tmp_path, statuses=[('*tf2/requirements.lock', 7)])
+    python = python311(project, tmp_path, statuses=[('*requirements/tf2.lock', 7)])
     assert make(project, 'test-tf2', PYTHON=python).returncode != 0
     assert calls(project) == SET_UP2
 

@@ -14,9 +14,9 @@ from unittest import mock
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import ROOT, load
 
 import tf1
-from conftest import ROOT, load
 
 ON_2 = not tf.__version__.startswith('1.')
 on_2 = pytest.mark.skipif(not ON_2, reason='for the part of the tests on TensorFlow 2.x')
@@ -60,19 +60,19 @@ SMOKE = {
     'ch04_cnn/mnist_train.py': ('--training_steps 20 ' + LENET, r'Trained 20 step\(s\)'),
     'ch04_cnn/mnist_eval.py': ('--once ' + SMALL_LENET, r'After 20 training step\(s\), test accuracy = 0\.'),
     'ch04_cnn/parameter_counts.py': ('', '.'),
-    'ch04_cnn/pictures.py': (SMALL_LENET, '.'),
+    'ch04_cnn/extras/pictures.py': (SMALL_LENET, '.'),
     'ch05_rnn_ptb/batching.py': ('', '.'),
     'ch05_rnn_ptb/lstm_loop.py': ('--training_steps 20', '.'),
     'ch05_rnn_ptb/perplexity.py': ('', '.'),
-    'ch05_rnn_ptb/perplexity_curve.py': ('', '.'),
-    'ch05_rnn_ptb/ptb_train.py': (PTB, 'Validation Perplexity: [0-9]+'),
-    'ch05_rnn_ptb/fast_eval.py': ('--words 200 --repeats 1', '.'),
-    'ch05_rnn_ptb/ptb_generate.py': ('', '.'),
+    'ch05_rnn_ptb/extras/perplexity_curve.py': ('', '.'),
+    'ch05_rnn_ptb/extras/ptb_train.py': (PTB, 'Validation Perplexity: [0-9]+'),
+    'ch05_rnn_ptb/extras/fast_eval.py': ('--words 200 --repeats 1', '.'),
+    'ch05_rnn_ptb/extras/ptb_generate.py': ('', '.'),
     'ch05_rnn_ptb/ptb_word_lm.py': (PTB, 'Test Perplexity: [0-9]+'),
     'ch05_rnn_ptb/reader_demo.py': ('', '.'),
     'ch05_rnn_ptb/rnn_step.py': ('', '.'),
-    'ch05_rnn_ptb/shared_layers.py': ('', '.'),
-    'ch06_high_level_apis/compare_interfaces.py': ('--steps 8 --repeats 1', r'\| Keras \|'),
+    'ch05_rnn_ptb/extras/shared_layers.py': ('', '.'),
+    'ch06_high_level_apis/extras/compare_interfaces.py': ('--steps 8 --repeats 1', r'\| Keras \|'),
     'ch06_high_level_apis/contrib_learn_cnn.py': ('--training_steps 10', r'Accuracy: 0\.'),
     'ch06_high_level_apis/conv_layer.py': ('', 'the same weights: 0'),
     'ch06_high_level_apis/keras_cnn.py': ('--epochs 1', r'Test accuracy: 0\.'),
@@ -81,13 +81,13 @@ SMOKE = {
     'ch06_high_level_apis/tflearn_cnn.py': ('--n_epoch 1', r'Test accuracy: 0\.'),
     'ch07_acceleration/device_manual.py': ('', '.'),
     'ch07_acceleration/device_placement.py': ('', '.'),
-    'ch07_acceleration/dist_speed.py': ('--repeats 1 --max_workers 1 --examples 2000 --sizes 10', '.'),
+    'ch07_acceleration/extras/dist_speed.py': ('--repeats 1 --max_workers 1 --examples 2000 --sizes 10', '.'),
     'ch07_acceleration/hello_cluster.py': ('', 'Hello, distributed TensorFlow!'),
-    'ch07_acceleration/input_speed.py': ('--ways 4 --repeats 1 --steps 3 --warmup 1', 'Fastest'),
+    'ch07_acceleration/extras/input_speed.py': ('--ways 4 --repeats 1 --steps 3 --warmup 1', 'Fastest'),
     'ch07_acceleration/launch.py': ('dist_mnist_sync.py -- --training_steps 20', 'every task ended'),
     'ch07_acceleration/mnist_to_tfrecords.py': ('', '.'),
     'ch07_acceleration/multi_gpu_mnist.py': ('--training_steps 21 --batch_size 20', 'test accuracy = 0'),
-    'ch07_acceleration/multi_gpu_mnist_tfdata.py': ('--training_steps 21 --batch_size 20', 'accuracy = 0'),
+    'ch07_acceleration/extras/multi_gpu_mnist_tfdata.py': ('--training_steps 21 --batch_size 20', 'accuracy = 0'),
 }
 
 
@@ -125,7 +125,7 @@ def test_every_script_runs(chapter, run_script, runs):
 
 
 def test_every_script_is_tested():
-    known = set(SMOKE) | {'ch01_intro/check_environment.py', 'ch06_high_level_apis/classify_picture.py'}
+    known = set(SMOKE) | {'ch01_intro/extras/check_environment.py', 'ch06_high_level_apis/extras/classify_picture.py'}
     tasks = {path for path in SCRIPTS if re.search(r'ch07_acceleration/(dist_mnist|two_tasks)', path)}
     assert known | tasks | set(tf1.UNABLE) == set(SCRIPTS)
     assert set(tf1.LIMITS) <= set(SCRIPTS) and not set(tf1.UNABLE) & known
@@ -142,7 +142,7 @@ def test_distributed_programs_run(command, tmp_path):
 
 @on_2
 def test_limits_are_as_listed(run_script):
-    check = load('ch01_intro/check_environment.py')
+    check = load('ch01_intro/extras/check_environment.py')
     with pytest.raises(check.Fault, match='TensorFlow 1.15 needs Python 3.7'):
         check.check_python()
     out = run_script('ch07_acceleration/device_manual.py')
@@ -303,7 +303,7 @@ def other():
 @pytest.mark.parametrize('train, evaluate, result', [
     ('ch03_training_tricks/mnist_train.py --training_steps 60 --layer1_node 20',
      'ch03_training_tricks/mnist_eval.py --once --layer1_node 20', r'test accuracy = .*'),
-    ('ch05_rnn_ptb/ptb_train.py ' + PTB, 'ch05_rnn_ptb/fast_eval.py --words 300 --repeats 1',
+    ('ch05_rnn_ptb/extras/ptb_train.py ' + PTB, 'ch05_rnn_ptb/extras/fast_eval.py --words 300 --repeats 1',
      r'[Pp]erplexity\D*[\d.]+'),
     ('ch06_high_level_apis/contrib_learn_cnn.py --training_steps 20',
      'ch06_high_level_apis/contrib_learn_cnn.py --training_steps 20', 'Accuracy: .*'),

@@ -2,7 +2,7 @@
 
 Article 4 卷积神经网络, sections 卷积神经网络简介 (top-N of figure 1), 卷积层网络结构 and LeNet-5 模型.
 
-    python ch04_cnn/pictures.py             # after, or beside, mnist_train.py
+    python ch04_cnn/extras/pictures.py             # after, or beside, mnist_train.py
 
 Reads the newest checkpoint of mnist_train.py as mnist_eval.py does. Saves the 32 filters of the first
 convolution, the maps that the layers make of one test digit, and the test digits with a wrong answer, and
@@ -11,15 +11,14 @@ two cores. Expect edges and strokes in some filters and the noise of the first w
 halfway through the training, 117 wrong digits of 10000, many of which a person would doubt too, and the
 label among the first three answers for 99.9 % of them all.
 """
+from companion import cli, figures
+
 import matplotlib.figure
 import numpy as np
 import tensorflow as tf
 from tensorflow.examples.tutorials.mnist import input_data
 
-import cli
-import mnist_eval
-import mnist_inference
-import mnist_train
+from ch04_cnn import mnist_eval, mnist_inference, mnist_train
 
 # Of wrong digits, as many as one can still see.
 SHOWN_DIGITS = 60
@@ -77,12 +76,17 @@ def main(argv=None):
     mnist_inference.add_constants(parser)
     parser.add_constants(
         vars(mnist_train),
-        MOVING_AVERAGE_DECAY='decay of the moving averages',
         MODEL_SAVE_PATH='folder of the checkpoints')
+    parser.add_constants(
+        vars(mnist_train), cli.fraction,
+        MOVING_AVERAGE_DECAY='decay of the moving averages')
     parser.add_constants(
         globals(),
         SHOWN_DIGITS='wrong digits to show at most')
     args = parser.parse(argv)
+    cli.set_constants(vars(mnist_inference), args)
+    cli.set_constants(vars(mnist_train), args)
+    cli.set_constants(globals(), args)
 
     mnist = input_data.read_data_sets(args.data_dir, one_hot=False)
     mnist_train.check_sizes(mnist)
@@ -102,7 +106,7 @@ def main(argv=None):
         # The names are those of mnist_inference.py's scopes.
         filters = sess.run(graph.get_tensor_by_name('layer1-conv1/weight:0'))
         title = 'The %d filters of layer1-conv1, step %d' % (filters.shape[3], step)
-        cli.save_figure(grid(filters[:, :, 0].transpose(2, 0, 1), title, 8), args.filters_picture)
+        figures.save(grid(filters[:, :, 0].transpose(2, 0, 1), title, 8), args.filters_picture)
 
         index = int((labels == args.digit).argmax())
         layers = ['layer1-conv1/Relu', 'layer2-pool1/MaxPool', 'layer3-conv2/Relu', 'layer4-pool2/MaxPool']
@@ -122,7 +126,7 @@ def main(argv=None):
         for axes in rows.flat:
             axes.axis('off')
         figure.suptitle('What the layers make of one digit: the ten strongest maps of each, step %d' % step)
-        cli.save_figure(figure, args.feature_maps_picture)
+        figures.save(figure, args.feature_maps_picture)
 
         logits, hits = [], []
         for i in range(0, len(images), mnist_eval.EVAL_BATCH_SIZE):
@@ -139,7 +143,7 @@ def main(argv=None):
         shown = wrong[:SHOWN_DIGITS]
         title = 'label > answer: %d of the %d wrong test digits, step %d' % (len(shown), len(wrong), step)
         figure = grid(images[shown, :, :, 0], title, 10, ['%d > %d' % (labels[i], answers[i]) for i in shown])
-        cli.save_figure(figure, args.wrong_picture)
+        figures.save(figure, args.wrong_picture)
 
 
 if __name__ == '__main__':

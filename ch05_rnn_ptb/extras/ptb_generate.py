@@ -2,24 +2,24 @@
 
 Article 5 循环神经网络简介, section 自然语言建模; the article trains the model and leaves it there.
 
-    python ch05_rnn_ptb/ptb_train.py                    # first, six minutes
-    python ch05_rnn_ptb/ptb_generate.py --seed_words 'the company' --temperature 0.7
+    python ch05_rnn_ptb/extras/ptb_train.py                    # first, six minutes
+    python ch05_rnn_ptb/extras/ptb_generate.py --seed_words 'the company' --temperature 0.7
 
 Shows how a language model is run: the word drawn is the next step's input. A temperature under 1 makes
 likely words likelier, 0 always takes the likeliest, and over 1 rare words come more often. <unk>, which
 stands for all rare words, is not drawn unless --allow_unk says so. Takes five seconds. Expect
 sentences that hold together for a few words. N stands for a number, as in the data.
 """
+from companion import cli
+
 import os
 import sys
 
 import numpy as np
 import tensorflow as tf
 
-import cli
-import ptb_word_lm
-import reader
-import saved_model
+from ch05_rnn_ptb import ptb_word_lm, reader
+from ch05_rnn_ptb.extras import saved_model
 
 TEMPERATURE = 1.0
 NUM_SENTENCES = 5
@@ -105,6 +105,8 @@ def main(argv=None):
     parser.add_argument('--sample', action='store_true', help='use the model trained with --sample',
                         default=os.environ.get('TF_TUTORIAL_DATA') == 'sample')
     args = parser.parse(argv)
+    cli.set_constants(vars(saved_model), args)
+    cli.set_constants(globals(), args)
 
     path = saved_model.newest(saved_model.MODEL_SAVE_PATH)
     saved_model.use_sizes_of(path)

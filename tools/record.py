@@ -1,9 +1,9 @@
 """Run a command and record what it prints, with machine, versions, date and time taken.
 
-    python results/record.py mnist_fc-seed1 python ch02_mnist_basics/mnist_fc.py --seed 1
+    python tools/record.py mnist_fc-seed1 python ch02_mnist_basics/mnist_fc.py --seed 1
 
 --logs DIR in front names another folder of logs than results/logs. The log, NAME.log, takes its place when the command has ended with status 0; until then
-it is NAME.log.part. RESULTS.md is made from these logs (results/report.py).
+it is NAME.log.part. RESULTS.md is made from these logs (tools/report.py).
 """
 import datetime
 import os
@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 
-LOGS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'logs')
+LOGS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'results', 'logs')
 PACKAGES = ('tensorflow-gpu', 'tensorflow', 'numpy', 'keras', 'tf-keras', 'tf-slim', 'tflearn')
 
 
@@ -41,7 +41,7 @@ def main():
     if argv[:1] == ['--logs']:
         logs, argv = argv[1], argv[2:]
     if len(argv) < 2:
-        sys.exit('usage: python results/record.py [--logs DIR] NAME COMMAND [ARGUMENT ...]')
+        sys.exit('usage: python tools/record.py [--logs DIR] NAME COMMAND [ARGUMENT ...]')
     name, command = argv[0], argv[1:]
     os.makedirs(logs, exist_ok=True)
     path = os.path.join(logs, name + '.log')

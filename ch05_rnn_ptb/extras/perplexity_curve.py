@@ -2,19 +2,19 @@
 
 Article 5 循环神经网络简介, section 自然语言建模, the output of the last program.
 
-    python ch05_rnn_ptb/perplexity_curve.py                     # the trainings recorded in results/logs
+    python ch05_rnn_ptb/extras/perplexity_curve.py                     # the trainings recorded in results/logs
     python ch05_rnn_ptb/ptb_word_lm.py | tee my.log             # or one of your own
-    python ch05_rnn_ptb/perplexity_curve.py my.log
+    python ch05_rnn_ptb/extras/perplexity_curve.py my.log
 
 Reads the lines that ptb_word_lm.py and ptb_train.py print, and saves the curve as a picture. A training
 line is the mean since its epoch began, so the curve jumps where an epoch ends. Takes two seconds.
 """
+from companion import cli, figures
+
 import os
 import re
 
 import matplotlib.figure
-
-import cli
 
 RECORDED = [os.path.join(cli.ROOT, 'results', 'logs', 'ptb_word_lm-seed%d.log' % seed) for seed in (1, 2, 3)]
 
@@ -87,7 +87,7 @@ def main(argv=None):
     axes.set_ylabel('perplexity')
     axes.set_title('Training (lines) and validation (squares)')
     axes.legend()
-    cli.save_figure(figure, args.picture)
+    figures.save(figure, args.picture)
 
 
 if __name__ == '__main__':

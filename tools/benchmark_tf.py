@@ -1,24 +1,23 @@
 """Time the trainings of articles 3, 4 and 5 in this TensorFlow, as the scripts have them; for benchmark.py.
 
-    python tf1.py results/benchmark_tf.py --seconds 3
+    python tf1.py tools/benchmark_tf.py --seconds 3
 
 The scripts' own loops run, on random data that note when each batch is asked for. Prints versions and median
 milliseconds a step, or saves weights and losses to compare with PyTorch's, in JSON.
 """
+from companion import cli
+
 import contextlib
 import importlib
 import io
 import json
 import math
-import os
 import platform
 import re
-import sys
 import tempfile
 import types
 
-import benchmark
-import cli
+from tools import benchmark
 
 cli.quiet()
 
@@ -27,11 +26,8 @@ import tensorflow as tf  # noqa: E402
 
 
 def load(chapter, name):
-    """Import a chapter's script as `python chapter/name.py` would: with its folder first on sys.path."""
-    for other in 'mnist_train', 'mnist_inference':          # two chapters have these
-        sys.modules.pop(other, None)
-    sys.path.insert(0, os.path.join(cli.ROOT, chapter))
-    return importlib.import_module(name)
+    """Import a chapter's program."""
+    return importlib.import_module('%s.%s' % (chapter, name))
 
 
 def pictures(chapter, tick, seed):

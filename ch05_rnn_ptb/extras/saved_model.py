@@ -5,13 +5,13 @@ Article 5 循环神经网络简介; the article saves nothing. A library.
 A folder holds the checkpoints and vocabulary.txt, the word of identifier 0 on the first line. The
 sizes of the network are read from the checkpoint, so that nobody need give them a second time.
 """
+from companion import cli
+
 import os
 
 import tensorflow as tf
 
-import cli
-import ptb_word_lm
-import reader
+from ch05_rnn_ptb import ptb_word_lm
 
 MODEL_SAVE_PATH = 'runs/ch05_rnn_ptb/model/'
 VOCABULARY = 'vocabulary.txt'

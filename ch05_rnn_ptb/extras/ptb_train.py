@@ -2,9 +2,9 @@
 
 Article 5 循环神经网络简介, section 自然语言建模; the article's program saves nothing.
 
-    python ch05_rnn_ptb/ptb_train.py
-    python ch05_rnn_ptb/ptb_train.py --num_epoch 6              # go on from there, four epochs more
-    python ch05_rnn_ptb/ptb_train.py --sample --hidden_size 32  # seconds
+    python ch05_rnn_ptb/extras/ptb_train.py
+    python ch05_rnn_ptb/extras/ptb_train.py --num_epoch 6              # go on from there, four epochs more
+    python ch05_rnn_ptb/extras/ptb_train.py --sample --hidden_size 32  # seconds
 
 Settings, training and printed lines are ptb_word_lm.py's; evaluation is the faster one of fast_eval.py.
 Every SAVE_STEPS batches a checkpoint takes the network, the place in the epoch, the costs so far and the
@@ -12,18 +12,16 @@ LSTM's state, all in one file: a training that was killed goes on with the next 
 never stopped, but for the random numbers of dropout. fast_eval.py and ptb_generate.py use the checkpoints.
 Takes about six minutes on two cores. To train anew, delete the folder of checkpoints.
 """
+from companion import checkpoint, cli
+
 import itertools
 import os
 
 import tensorflow as tf
 from tqdm import tqdm
 
-import checkpoint
-import cli
-import fast_eval
-import ptb_word_lm
-import reader
-import saved_model
+from ch05_rnn_ptb import ptb_word_lm, reader
+from ch05_rnn_ptb.extras import fast_eval, saved_model
 
 SAVE_STEPS = 100                    # batches between two checkpoints
 MODEL_NAME = 'model.ckpt'           # file name of a checkpoint, before -STEP
@@ -149,9 +147,11 @@ def main(argv=None):
     saved_model.add_flags(parser)
     parser.add_constants(
         globals(),
-        SAVE_STEPS='batches between two checkpoints',
-        MODEL_NAME='file name of a checkpoint, before -STEP')
+        SAVE_STEPS='batches between two checkpoints')
+    parser.add_constants(globals(), cli.file_name, MODEL_NAME='file name of a checkpoint, before -STEP')
     args = ptb_word_lm.parse(parser, argv)
+    cli.set_constants(vars(saved_model), args)
+    cli.set_constants(globals(), args)
 
     with tf.Graph().as_default():
         tf.set_random_seed(args.seed)

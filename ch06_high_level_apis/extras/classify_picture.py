@@ -2,7 +2,7 @@
 
 Article 6 TensorFlow 高层封装, section TensorFlow-Slim (the trained models that it points to).
 
-    python ch06_high_level_apis/classify_picture.py --network inception_v1 --checkpoint inception_v1.ckpt \\
+    python ch06_high_level_apis/extras/classify_picture.py --network inception_v1 --checkpoint inception_v1.ckpt \\
         --picture_file cat.jpg --labels labels.txt
 
 Shows how to restore trained weights into a network that slim builds, what each network wants done to a
@@ -15,13 +15,14 @@ Takes about ten seconds on two cores. Untested with published weights: there was
 this was written. Tested with checkpoints of random weights, in both of TensorFlow's file formats, against
 the same network run on its own. Expect nothing but chance from weights that were never trained.
 """
+from companion import cli
+
 import re
 
 import numpy as np
 import tensorflow as tf
 
-import cli
-import pretrained_networks
+from ch06_high_level_apis import pretrained_networks
 
 # Likeliest classes to print.
 TOP = 5
@@ -126,6 +127,7 @@ def main(argv=None):
                         help='text file with the names of the classes (default: numbers only)')
     parser.add_constants(globals(), TOP='likeliest classes to print')
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
     for name in 'network', 'checkpoint', 'picture_file':
         if not getattr(args, name):
             parser.error('--%s is required' % name)

@@ -2,25 +2,25 @@
 
 Article 5 循环神经网络简介, section 自然语言建模, the evaluation of the last program.
 
-    python ch05_rnn_ptb/ptb_train.py                    # first, six minutes
-    python ch05_rnn_ptb/fast_eval.py
-    python ch05_rnn_ptb/fast_eval.py --words 100000     # all of the test data
+    python ch05_rnn_ptb/extras/ptb_train.py                    # first, six minutes
+    python ch05_rnn_ptb/extras/fast_eval.py
+    python ch05_rnn_ptb/extras/fast_eval.py --words 100000     # all of the test data
 
 Shows why EVAL_NUM_STEP = 1 is slow and need not be: the time goes into 80,000 calls of session.run and
 into products of a matrix by one row. With FAST_NUM_STEP words a call and the state handed on as ever,
 the same sums take fewer calls. Expect the same perplexity to three decimals, five times sooner or more
 (RESULTS.md has the ratio measured). Takes one minute on two cores.
 """
+from companion import cli
+
 import os
 import statistics
 import time
 
 import tensorflow as tf
 
-import cli
-import ptb_word_lm
-import reader
-import saved_model
+from ch05_rnn_ptb import ptb_word_lm, reader
+from ch05_rnn_ptb.extras import saved_model
 
 FAST_NUM_STEP = 35          # words in one call
 
@@ -60,6 +60,8 @@ def main(argv=None):
     parser.add_argument('--repeats', type=cli.positive_int, default=3, metavar='N',
                         help='evaluations of each kind; their median time counts (default: %(default)s)')
     args = ptb_word_lm.parse(parser, argv)
+    cli.set_constants(vars(saved_model), args)
+    cli.set_constants(globals(), args)
 
     path = saved_model.newest(saved_model.MODEL_SAVE_PATH)
     saved_model.use_sizes_of(path)

@@ -2,21 +2,22 @@
 
 Article 5 循环神经网络简介, section 自然语言建模, the line with MultiRNNCell in PTBModel.
 
-    python ch05_rnn_ptb/shared_layers.py
-    python ch05_rnn_ptb/shared_layers.py --train        # the language model so, 13 minutes
+    python ch05_rnn_ptb/extras/shared_layers.py
+    python ch05_rnn_ptb/extras/shared_layers.py --train        # the language model so, 13 minutes
 
 Prints the variables of the network as ptb_word_lm.py builds it, and with one cell in every layer, as the
 article prints it. Up to TensorFlow 1.0 both had weights for each layer; on 1.15 a cell object owns its
 variables, and the second network has fewer, without an error or a warning. Takes five seconds.
 --train runs ptb_word_lm.py with the shared cell; RESULTS.md has the perplexity that it comes to.
 """
+from companion import cli
+
 import unittest.mock
 
 import numpy as np
 import tensorflow as tf
 
-import cli
-import ptb_word_lm
+from ch05_rnn_ptb import ptb_word_lm
 
 
 def shared(multi_rnn_cell):

@@ -1,19 +1,19 @@
 """Write RESULTS.md, and the curves beside it, from the logs in results/logs.
 
-    python results/report.py
+    python tools/report.py
 
 Prints nothing but the files' names. No figure of RESULTS.md is typed in except the article's own; each of
 ours is read from the log that its table names. A band says how far ours may be from the print, and why;
 tests/test_results.py checks the bands, and that RESULTS.md is what the logs give.
 """
+from companion import cli, figures
+
 import os
 import re
 
 import matplotlib.figure
 
-import cli
-
-FOLDER = os.path.dirname(os.path.abspath(__file__))
+FOLDER = os.path.join(cli.ROOT, 'results')
 OUTPUT = os.path.join(cli.ROOT, 'RESULTS.md')
 # Folders of logs and pictures; a log is taken from the first that has it. reproduce.py puts its own before.
 FOLDERS = [FOLDER]
@@ -145,7 +145,7 @@ def curves(path):
         axes.legend()
     figure.axes[0].set_yscale('log')
     figure.tight_layout()
-    cli.save_figure(figure, path)
+    figures.save(figure, path)
 
 
 def article2():
@@ -320,7 +320,7 @@ def towers_curve(path):
     axes.set(xlabel='step', ylabel='loss of the last tower', yscale='log')
     axes.legend()
     figure.tight_layout()
-    cli.save_figure(figure, path)
+    figures.save(figure, path)
 
 
 def article7():
@@ -396,7 +396,7 @@ def benchmark():
     return '\n\n'.join([
         '## Speed: TensorFlow 1.15.5, Intel\'s build, TensorFlow 2.x and PyTorch',
         'Three trainings at their printed sizes and settings, on random data, all builds in turns in one run on an '
-        'otherwise idle machine, by `python results/benchmark.py`. Times are medians over the rounds of a round\'s '
+        'otherwise idle machine, by `python tools/benchmark.py`. Times are medians over the rounds of a round\'s '
         'median step; the speed beside the first build is the median of the ratios in each round; the operations '
         'are those of the products and convolutions alone, and the share is of the fastest sgemm of the table.',
         '\n'.join(re.findall(r'^\|.*\|$', text, re.MULTILINE)),
@@ -415,8 +415,8 @@ def render():
         'seeds 1, 2 and 3 (articles 4 and 6: seed 1 alone; article 7: 1 to 5). The article gives no seed, so that figures agree within a band, never exactly; '
         'what is exact (worked examples, counts, identifiers) is in the tables of the chapters and asserted '
         'by the tests.\n\n'
-        '`python results/reproduce.py` runs all of this again, in six to seven hours by the times of these logs, and its `--quick` a '
-        'part of it in eight minutes by them; both write a RESULTS.md of what they got. `python results/report.py` writes this '
+        '`python tools/reproduce.py` runs all of this again, in six to seven hours by the times of these logs, and its `--quick` a '
+        'part of it in eight minutes by them; both write a RESULTS.md of what they got. `python tools/report.py` writes this '
         'file from the logs in [results/logs](results/logs), each of which says by which command, when, with what and '
         'where it was made. mnist_eval ran beside the training of the same seed. Other programs, too, shared the '
         'machine, so the seconds in the logs are no measure of speed.')

@@ -2,7 +2,7 @@
 
 Article 7 TensorFlow 计算加速, section 分布式 TensorFlow, whose promise is speed.
 
-    python ch07_acceleration/dist_speed.py
+    python ch07_acceleration/extras/dist_speed.py
 
 Shows the pictures per second of article 3's network trained by one plain program, and on a cluster with one
 parameter server and 1 to 3 workers, asynchronous and synchronous, all in one run, one after the other in
@@ -13,6 +13,8 @@ the parameters, and what it brings with the pictures in its batch.
 Takes about five minutes on two idle cores. Expect no gain on one machine: the workers share its cores, and
 pay for the way over the network besides.
 """
+from companion import cli, figures
+
 import collections
 import json
 import os
@@ -27,9 +29,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.examples.tutorials.mnist import input_data
 
-import cli
-import dist_cluster
 from ch03_training_tricks import mnist_inference
+from ch07_acceleration import dist_cluster
 
 EXAMPLES = 60000
 BATCH_SIZE = 100
@@ -92,6 +93,7 @@ def main(argv=None):
     parser.add_argument('--json', default='runs/ch07_acceleration/dist_speed.json', metavar='FILE',
                         help='the file with all figures (default: %(default)s)')
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
     data_flags = ['--sample'] if args.sample else ['--data_dir', args.data_dir]
     mnist = input_data.read_data_sets(args.data_dir)
     if EXAMPLES < BATCH_SIZE * MAX_WORKERS or BATCH_SIZE > mnist.train.num_examples:
@@ -154,7 +156,7 @@ def main(argv=None):
     by_size.set(xlabel='hidden nodes', ylabel='examples/sec', title='by size of the network')
     by_size.legend()
     figure.tight_layout()
-    cli.save_figure(figure, args.picture)
+    figures.save(figure, args.picture)
 
 
 if __name__ == '__main__':

@@ -3,7 +3,7 @@
 
 Article 1 深度学习及 TensorFlow 简介, which introduces TensorFlow; no section of its own.
 
-    python ch01_intro/check_environment.py
+    python ch01_intro/extras/check_environment.py
 
 Prints one line per check, [OK] or [FAIL] with the remedy: Python, processor, the packages of setup.py, the
 devices that TensorFlow sees, data, folders. Takes ten seconds on two cores. The status is 0 if all is well
@@ -53,7 +53,7 @@ print(json.dumps([devices, total, tf.test.is_built_with_cuda()]))
 
 def root():
     """The project's folder."""
-    return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    return os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
 class Fault(Exception):
@@ -111,7 +111,7 @@ def check_processor():
 
 def check_project():
     try:
-        missing = result(start(PROGRAMS['find'], 'cli', 'checkpoint', 'data'))
+        missing = result(start(PROGRAMS['find'], 'companion', 'data'))
     except RuntimeError as error:
         missing = ['its modules (%s)' % error]
     if missing:

@@ -1,6 +1,6 @@
 """Time the trainings of articles 3, 4 and 5, written for PyTorch; for benchmark.py.
 
-    python results/benchmark_torch.py --seconds 3
+    python tools/benchmark_torch.py --seconds 3
 
 The same networks, losses and updates as the TensorFlow programs have, fed with the same data. Prints in JSON
 versions and median milliseconds a step, or how far losses and weights are from those of benchmark_tf.py.
@@ -10,12 +10,11 @@ import json
 import os
 import platform
 
+import benchmark
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
-
-import benchmark
 
 # As printed in the articles.
 LEARNING_RATE_DECAY = 0.99

@@ -1,7 +1,7 @@
 """Run the chapters' notebooks from beginning to end on the real data, and store what they show.
 
-    python results/notebooks.py                 # all of them, ten minutes; the same as `make notebooks`
-    python results/notebooks.py ch02 ch05       # only these
+    python tools/notebooks.py                 # all of them, ten minutes; the same as `make notebooks`
+    python tools/notebooks.py ch02 ch05       # only these
 
 The notebook is the source: edit it in Jupyter, save it, and run this, which takes another kernel, so that what
 is stored is of one run, in order. A notebook is replaced when its last cell has ended without an error.

@@ -1,7 +1,7 @@
 """Compare how fast TensorFlow 1.15.5, Intel's build of it, TensorFlow 2.x and PyTorch train three networks.
 
-    python results/benchmark.py         # all that there are of .venv, .venv-intel, .venv-tf2 and .venv-torch
-    python results/benchmark.py --python 1.15.5=.venv/bin/python --python pytorch=.venv-torch/bin/python
+    python tools/benchmark.py         # all that there are of .venv, .venv-intel, .venv-tf2 and .venv-torch
+    python tools/benchmark.py --python 1.15.5=.venv/bin/python --python pytorch=.venv-torch/bin/python
 
     python3.7 -m venv .venv-intel && .venv-intel/bin/pip install -r requirements/benchmark-intel.txt
     python3.11 -m venv .venv-torch && .venv-torch/bin/pip install -r requirements/benchmark-torch.txt
@@ -38,7 +38,7 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 # The project is not installed in the other environments.
 sys.path.append(os.path.dirname(HERE))
 
-import cli  # noqa: E402
+from companion import cli
 
 ROUNDS = 5
 SECONDS = 3.0               # of timed steps, for each network in each process
@@ -278,7 +278,7 @@ def main(argv=None):
     if not commands:
         raise cli.UserError('no build to measure: make one, or name one by --python')
 
-    import record               # wants setuptools, which the other environments may not have
+    import record  # wants setuptools, which the other environments may not have
     print('%s, %s; seed %d' % (record.processor(), datetime.date.today().isoformat(), args.seed))
     check(commands, args.seed)
 

@@ -2,9 +2,9 @@
 
 Article 7 TensorFlow 计算加速, section 多 GPU 并行; the measurement is not in the article.
 
-    python ch07_acceleration/input_speed.py
-    python ch07_acceleration/input_speed.py --ways 0 4 6 --repeats 3        # some of them
-    python ch07_acceleration/input_speed.py --help                          # lists them
+    python ch07_acceleration/extras/input_speed.py
+    python ch07_acceleration/extras/input_speed.py --ways 0 4 6 --repeats 3        # some of them
+    python ch07_acceleration/extras/input_speed.py --help                          # lists them
 
 Shows the examples per second of one training with other inputs, batch sizes, numbers of towers, threads, and
 with the compiler XLA. Every example counts once, and the time is of STEPS steps in a row after WARMUP steps.
@@ -16,6 +16,8 @@ rate or more where whole batches are parsed, near that of one constant batch whe
 towers are worth little where all are on the same cores, and one with a larger batch more. Saves a picture and
 a JSON file.
 """
+from companion import cli, figures
+
 import json
 import math
 import os
@@ -29,10 +31,8 @@ import tensorflow as tf
 from tensorflow.python.pywrap_tensorflow import IsMklEnabled
 from tqdm import tqdm
 
-import cli
-import mnist_to_tfrecords
-import multi_gpu_mnist
-import multi_gpu_mnist_tfdata
+from ch07_acceleration import mnist_to_tfrecords, multi_gpu_mnist
+from ch07_acceleration.extras import multi_gpu_mnist_tfdata
 
 STEPS = 200             # that are timed
 WARMUP = 30             # before them: queues fill, XLA compiles
@@ -224,10 +224,14 @@ def main(argv=None):
                         help='the picture to save (default: %(default)s)')
     if measuring:
         args = parser.parse(argv)
+        cli.set_constants(globals(), args)
+        cli.set_constants(vars(multi_gpu_mnist), args)
         print(measure(args.measure))
         return
 
     args = multi_gpu_mnist.parse(parser, argv)
+    cli.set_constants(globals(), args)
+    cli.set_constants(vars(multi_gpu_mnist), args)
     ways = sorted(set([0] + args.ways))
     print('TensorFlow %s%s, %d cores, %d GPU(s)' % (
         tf.__version__, ' with MKL' if IsMklEnabled() else '', os.cpu_count(),
@@ -254,7 +258,7 @@ def main(argv=None):
             number, name, results[-1]['median'], min(rates[number]), ratio))
     best = max(results, key=lambda result: result['ratio'] if 'constant' not in result['way'] else 0)
     print('Fastest with distinct examples: %s, %.2f times the printed input' % (best['way'], best['ratio']))
-    cli.save_figure(figure_of(results), args.picture)
+    figures.save(figure_of(results), args.picture)
     save_json(results, JSON)
 
 

@@ -1,8 +1,8 @@
 """Run everything of RESULTS.md again, at the printed settings on the real data, and write RESULTS.md of it.
 
-    python results/reproduce.py --list      # what it runs, and how long each took us, often on a busy machine
-    python results/reproduce.py --quick     # one seed of the short ones, eight minutes by our times
-    python results/reproduce.py             # all, six to seven hours by our times, on two cores
+    python tools/reproduce.py --list      # what it runs, and how long each took us, often on a busy machine
+    python tools/reproduce.py --quick     # one seed of the short ones, eight minutes by our times
+    python tools/reproduce.py             # all, six to seven hours by our times, on two cores
 
 New logs, pictures and RESULTS.md go to runs/reproduce; the committed ones stay. In that RESULTS.md, what was
 not run again is from the committed logs: each log is named with its date. Stop it and start it again as you
@@ -11,6 +11,8 @@ delete its log, and the checkpoints beside it.
 
 Maintainers: --folder results makes the committed logs that are missing, and the project's RESULTS.md.
 """
+from companion import cli
+
 import argparse
 import os
 import re
@@ -19,10 +21,10 @@ import subprocess
 import sys
 import time
 
-import cli
-import report
+from tools import report
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+RESULTS = os.path.join(cli.ROOT, 'results')
 # Seconds, where no committed log of an undisturbed run has them.
 SECONDS = {'lenet-train': 2600, 'ptb_train-killed': 730}
 QUICK = ('mnist_fc-seed1', 'mnist_eval-seed1', 'mnist_train-seed1', 'mnist_eval_once-seed1', 'multi_gpu_mnist-seed1',
@@ -30,9 +32,9 @@ QUICK = ('mnist_fc-seed1', 'mnist_eval-seed1', 'mnist_train-seed1', 'mnist_eval_
 PICTURES = ('input_speed', 'dist_speed')
 
 # A training that is killed once in its second epoch, and started again.
-KILLED = ('python ch05_rnn_ptb/ptb_train.py --seed 1 & until grep -q "ckpt-2...[^0-9]" '
+KILLED = ('python ch05_rnn_ptb/extras/ptb_train.py --seed 1 & until grep -q "ckpt-2...[^0-9]" '
           '$TF_TUTORIAL_RUNS/ch05_rnn_ptb/model/checkpoint 2>/dev/null; do sleep 0.2; done; kill -9 $!; '
-          'echo "# kill -9"; python ch05_rnn_ptb/ptb_train.py --seed 1')
+          'echo "# kill -9"; python ch05_rnn_ptb/extras/ptb_train.py --seed 1')
 
 
 def plan():
@@ -58,20 +60,20 @@ def plan():
     # What follows uses the model of this one.
     add('seed1', 'ptb_train-killed', ['sh', '-c', KILLED])
     add('seed1', 'ptb_generate-seed1', [
-        'python', 'ch05_rnn_ptb/ptb_generate.py', '--seed', '1', '--seed_words', 'the company', '--temperature', '0.7'])
-    add('seed1', 'fast_eval', 'python ch05_rnn_ptb/fast_eval.py')
-    add('seed1', 'shared_layers-seed1', 'python ch05_rnn_ptb/shared_layers.py --train --seed 1')
+        'python', 'ch05_rnn_ptb/extras/ptb_generate.py', '--seed', '1', '--seed_words', 'the company', '--temperature', '0.7'])
+    add('seed1', 'fast_eval', 'python ch05_rnn_ptb/extras/fast_eval.py')
+    add('seed1', 'shared_layers-seed1', 'python ch05_rnn_ptb/extras/shared_layers.py --train --seed 1')
     for interface in 'contrib_learn', 'tflearn', 'keras', 'slim':
         add('seed1', '%s_cnn-seed1' % interface, 'python ch06_high_level_apis/%s_cnn.py --seed 1' % interface)
     # Only evaluates what is trained by then; for its times the machine should do nothing else.
-    add('seed1', 'compare_interfaces', 'python ch06_high_level_apis/compare_interfaces.py --epoch --full --seed 1')
+    add('seed1', 'compare_interfaces', 'python ch06_high_level_apis/extras/compare_interfaces.py --epoch --full --seed 1')
     add('seed1', 'pretrained_networks', 'python ch06_high_level_apis/pretrained_networks.py')
     for seed in report.TOWERS_SEEDS:
         add('seed%d' % seed, 'multi_gpu_mnist-seed%d' % seed,
             'python ch07_acceleration/multi_gpu_mnist.py --seed %d' % seed)
-    add('tfdata', 'multi_gpu_mnist_tfdata-seed1', 'python ch07_acceleration/multi_gpu_mnist_tfdata.py --seed 1')
+    add('tfdata', 'multi_gpu_mnist_tfdata-seed1', 'python ch07_acceleration/extras/multi_gpu_mnist_tfdata.py --seed 1')
     for name in PICTURES:
-        add('speed', name, 'python ch07_acceleration/%s.py' % name)
+        add('speed', name, 'python ch07_acceleration/extras/%s.py' % name)
     for name, more in ('async', ''), ('sync', ''), ('in_graph', ''), ('sync-2of3', ' --workers 3 -- --replicas 2'):
         add('launch', 'launch-' + name, 'python ch07_acceleration/launch.py dist_mnist_%s.py --repeat 10%s' % (
             name.split('-')[0], more))
@@ -84,7 +86,7 @@ def plan():
                           ('ptb_word_lm-seed1', 'ch05_rnn_ptb/ptb_word_lm.py --seed 1')):
         add('tf2', 'tf2-' + name, 'python tf1.py ' + command)
     # Needs two environments more, see the file, and a machine that does nothing else.
-    add('speed', 'benchmark', 'python results/benchmark.py')
+    add('speed', 'benchmark', 'python tools/benchmark.py')
     return steps
 
 
@@ -109,7 +111,7 @@ def hours(amount):
 def run(step, folder):
     """Run one step's commands at once, each through record.py. Raises cli.UserError if one fails."""
     runs, commands = step
-    runs = os.path.join(folder if folder != HERE else os.path.join(cli.ROOT, 'runs', 'reproduce'), runs)
+    runs = os.path.join(folder if folder != RESULTS else os.path.join(cli.ROOT, 'runs', 'reproduce'), runs)
     os.makedirs(runs, exist_ok=True)
     # launch.py gives each of its runs a new folder in TMPDIR.
     environment = dict(os.environ, TF_TUTORIAL_RUNS=runs, TMPDIR=runs)

@@ -1,31 +1,28 @@
-"""What the chapter scripts share on the command line: flags, output folders, quiet, one-line errors.
+"""What the programs share on the command line: flags, output folders, quiet, one-line errors.
 
-A script says in `main` which of its article constants are flags, and runs below them as printed::
+A program's `main` says which of its article's constants are flags, and lets their values take the constants' places::
 
     def main(argv=None):
         parser = cli.Parser(__doc__, data='mnist')          # --data_dir, --sample, --seed
-        parser.add_constants(globals(), TRAINING_STEPS='training steps')
-        args = parser.parse(argv)                           # TRAINING_STEPS is now --training_steps
+        parser.add_constants(globals(), TRAINING_STEPS='training steps')        # --training_steps
+        args = parser.parse(argv)
+        cli.set_constants(globals(), args)
         ...
 
     if __name__ == '__main__':
         cli.run(main)
 """
+from companion.errors import UserError
+
 import argparse
-import errno
 import logging
 import math
 import os
 import sys
-import tempfile
 
-ROOT = os.path.dirname(os.path.abspath(__file__))
+import data
 
-
-class UserError(Exception):
-    """A fault that the user can mend. `run` shows its message as one line and exits with `status`."""
-
-    status = 1
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def verbose():
@@ -41,26 +38,25 @@ def quiet():
 
 
 class Parser(argparse.ArgumentParser):
-    """An ArgumentParser whose help is a script's docstring.
+    """An ArgumentParser whose help is a program's docstring.
 
     Args:
-        doc: the script's `__doc__`.
-        data: 'mnist' or 'ptb' if the script reads that data set. It then has --data_dir and
+        doc: the program's `__doc__`.
+        data: 'mnist' or 'ptb' if the program reads that data set. It then has --data_dir and
             --sample, and `parse` leaves in `args.data_dir` a folder with verified files.
-        seed: whether the script draws random numbers, and so has --seed.
+        seed: whether the program draws random numbers, and so has --seed.
     """
 
     def __init__(self, doc, data=None, seed=True):
         super().__init__(description=doc, allow_abbrev=False,
                          formatter_class=argparse.RawDescriptionHelpFormatter)
         self.data = data
-        self.constants = []
         if data:
             self.add_argument('--data_dir', metavar='DIR', default=os.environ.get('TF_TUTORIAL_DATA'),
                               help='folder of the data files (default: TF_TUTORIAL_DATA, or a cache '
                                    'folder that is filled by download)')
             self.add_argument('--sample', action='store_true',
-                              help='use the small embedded sample in place of the real data')
+                              help='use the small embedded sample instead of the real data')
         if seed:
             self.add_argument('--seed', type=int, metavar='N',
                               help='random seed; without it each run differs, as in the article')
@@ -68,31 +64,34 @@ class Parser(argparse.ArgumentParser):
     def error(self, message):
         self.exit(2, '%s: error: %s (see --help)\n' % (self.prog, message))
 
-    def add_constants(self, namespace, **helps):
-        """Make a flag of each named constant of a module, given as `globals()` or `vars(module)`."""
+    def add_constants(self, namespace, kind=None, **helps):
+        """Make a flag of each named constant, --batch_size of BATCH_SIZE; its default is the printed value.
+
+        Args:
+            namespace: `globals()` or `vars(module)`.
+            kind: a function from the flag's text to its value, such as `fraction`; by default whole numbers are
+                positive, other numbers are not negative, and text is text.
+            helps: for each constant its help text.
+        """
+        # A second run in one process starts again from the printed value.
         printed = namespace.setdefault('_printed', {})
         for name, text in helps.items():
-            # A second run in one process starts again from the printed value.
             value = printed.setdefault(name, namespace[name])
-            kind = {int: positive_int, float: fraction if name.endswith(('_DECAY', '_PROB', 'DECAY_RATE'))
-                    else non_negative_float}.get(type(value), str)
-            self.add_argument('--' + name.lower(), type=kind, default=value, metavar=name.split('_')[-1],
-                              help=text.replace('%', '%%') + (' (default: %(default)s)' if value != '' else ''))
-            self.constants.append((namespace, name))
+            self.add_argument(
+                '--' + name.lower(), default=value, metavar=name.split('_')[-1],
+                type=kind or {int: positive_int, float: non_negative_float}.get(type(value), str),
+                help=text.replace('%', '%%') + (' (default: %(default)s)' if value != '' else ''))
 
     def parse(self, argv=None):
-        """Parse `argv`, put the constants' values in their modules, and prepare data and output.
+        """Parse `argv`, and prepare data and output folders.
 
         A default that starts with runs/ lies in TF_TUTORIAL_RUNS, by default the folder `runs` of
         the project, and in its folder `sample` when the run is on the embedded sample, so that
         checkpoints of the two never mix.
         """
         args = self.parse_args(argv)
-        if os.sep in getattr(args, 'model_name', ''):
-            self.error('argument --model_name: must be a file name, with no folder; that is --model_save_path')
         quiet()
         if self.data:
-            import data
             args.sample = args.sample or args.data_dir == 'sample'
             args.data_dir = data.folder(self.data, args.data_dir, args.sample)
         runs = os.path.abspath(os.environ.get('TF_TUTORIAL_RUNS') or os.path.join(ROOT, 'runs'))
@@ -101,9 +100,12 @@ class Parser(argparse.ArgumentParser):
         for name, value in vars(args).items():
             if isinstance(value, str) and value.startswith('runs/') and value == self.get_default(name):
                 setattr(args, name, os.path.join(runs, value[len('runs/'):]))
-        for namespace, name in self.constants:
-            namespace[name] = getattr(args, name.lower())
         return args
+
+
+def set_constants(namespace, args):
+    """Let the flags' values take the places of the constants of the same names in `globals()` or `vars(module)`."""
+    namespace.update({name.upper(): value for name, value in vars(args).items() if name.upper() in namespace})
 
 
 def positive_int(text):
@@ -136,25 +138,23 @@ def fraction(text):
     return value
 
 
-def save_figure(figure, path):
-    """Save a matplotlib Figure as PNG, whole or not at all, and print where."""
-    folder = os.path.dirname(os.path.abspath(path))
-    try:
-        if not path or os.path.isdir(path):
-            raise IsADirectoryError(errno.EISDIR, 'a file name is needed')
-        os.makedirs(folder, exist_ok=True)
-        handle, part = tempfile.mkstemp(suffix='.png', dir=folder)
-    except OSError as error:
-        raise UserError('cannot save the picture %r (%s): choose another --picture' % (path, error.strerror))
-    os.close(handle)
-    try:
-        figure.savefig(part, dpi=120)
-        os.chmod(part, 0o644)
-        os.replace(part, path)
-    except BaseException:
-        os.unlink(part)
-        raise
-    print('Saved %s' % path)
+def file_name(text):
+    """`text` as the name of a file without a folder, as checkpoints are named."""
+    if not text or os.path.basename(text) != text:
+        raise argparse.ArgumentTypeError('must be a file name without a folder, not %r' % text)
+    return text
+
+
+def check_batch_size(batch_size, examples):
+    """Raise UserError if a training batch would have more images than there are."""
+    if batch_size > examples:
+        raise UserError('--batch_size %d is more than the %d training images' % (batch_size, examples))
+
+
+def check_loss(loss, step, learning_rate, flag='--learning_rate'):
+    """Raise UserError if the loss after a step is no longer finite; the flag of the rate is the way out."""
+    if not -math.inf < loss < math.inf:
+        raise UserError('the loss is %g after step %d: lower %s (now %g)' % (loss, step, flag, learning_rate))
 
 
 def run(main):
@@ -170,7 +170,7 @@ def run(main):
     except BrokenPipeError:                      # the reader, `head` say, has gone
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    except UserError as error:
+    except (UserError, data.DataError) as error:
         message, status = str(error), error.status
     except OSError as error:
         message, status = ('%s: %s' % (error.filename, error.strerror) if error.filename else str(error)), 1
@@ -184,7 +184,7 @@ def run(main):
         else:
             raise
     if 'No space left on device' in message:
-        message += '; free some space and start again: what was saved before is kept'
+        message += '; free some space and start again: a training resumes from its last whole checkpoint, if it has one'
     folder, name = os.path.split(sys.argv[0])
     if name == '__main__.py':
         name = 'python -m %s' % os.path.basename(folder)

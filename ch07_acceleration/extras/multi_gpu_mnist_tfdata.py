@@ -2,8 +2,8 @@
 
 Article 7 TensorFlow 计算加速, section 多 GPU 并行; the article of 2017 has queues alone.
 
-    python ch07_acceleration/multi_gpu_mnist_tfdata.py
-    python ch07_acceleration/multi_gpu_mnist_tfdata.py --n_gpu 2 --training_steps 200
+    python ch07_acceleration/extras/multi_gpu_mnist_tfdata.py
+    python ch07_acceleration/extras/multi_gpu_mnist_tfdata.py --n_gpu 2 --training_steps 200
 
 Everything but get_input is multi_gpu_mnist.py's. Shows that the input was what the towers waited for: here
 one operation parses a whole batch at once, where the queue runs five for each picture; and C++ threads make
@@ -11,10 +11,11 @@ the next batch while the towers train, where the queue needs a Python thread. No
 stop. input_speed.py measures both. Takes ten seconds on two cores. Expect the losses of multi_gpu_mnist.py,
 at twice the examples/sec or more. As there, a seed repeats the first weights; and here the batches too.
 """
+from companion import cli
+
 import tensorflow as tf
 
-import cli
-import multi_gpu_mnist
+from ch07_acceleration import multi_gpu_mnist
 
 
 def get_input():

@@ -2,9 +2,9 @@
 
 Article 6 TensorFlow 高层封装; the article compares the interfaces in words.
 
-    python ch06_high_level_apis/compare_interfaces.py
-    python ch06_high_level_apis/compare_interfaces.py --epoch       # also accuracies after one epoch
-    python ch06_high_level_apis/compare_interfaces.py --full        # also at the printed length: hours
+    python ch06_high_level_apis/extras/compare_interfaces.py
+    python ch06_high_level_apis/extras/compare_interfaces.py --epoch       # also accuracies after one epoch
+    python ch06_high_level_apis/extras/compare_interfaces.py --full        # also at the printed length: hours
 
 Shows what the interfaces save and what they cost. Lines of code are without comments, docstrings and empty
 lines, of the whole program (native: network, training and evaluation, three files) and of the function with
@@ -13,6 +13,8 @@ median between two batches of BATCH_SIZE pictures in the programs' own trainings
 embedded sample. The Keras network is smaller (no zero padding), and so faster.
 Takes three minutes on two cores; --epoch eight. --full resumes, and only evaluates what is trained in runs/.
 """
+from companion import cli
+
 import contextlib
 import importlib
 import inspect
@@ -32,8 +34,6 @@ import tensorflow as tf
 from tensorflow.examples.tutorials.mnist import input_data
 from tqdm import tqdm
 
-import cli
-
 BATCH_SIZE = 100        # pictures a step, for all alike; the printed 64 and 128 would be other work
 STEPS = 60              # steps that are timed in each round
 REPEATS = 3             # rounds
@@ -50,10 +50,8 @@ PROGRAMS = {
 
 
 def load(path):
-    """Import a program as `python path` would: with its folder first on sys.path."""
-    folder, name = os.path.split(os.path.join(cli.ROOT, path))
-    sys.path.insert(0, folder)
-    return importlib.import_module(os.path.splitext(name)[0])
+    """Import a program by its path in the project."""
+    return importlib.import_module(os.path.splitext(path)[0].replace('/', '.'))
 
 
 def code_lines(source):
@@ -171,6 +169,7 @@ def main(argv=None):
     parser.add_argument('--sample', action='store_true',
                         help='train for --epoch and --full on the embedded sample')
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
     if STEPS < 7:
         parser.error('argument --steps: must be 7 or more, as the first six are not counted')
     seed_flags = [] if args.seed is None else ['--seed', str(args.seed)]

@@ -1,0 +1,22 @@
+"""What the chapters' programs share: flags and one-line errors (cli), resuming (checkpoint), pictures (figures).
+
+The programs import it before TensorFlow, so that Ctrl-C during TensorFlow's long import, and a Python that lacks
+TensorFlow, end in one line too.
+"""
+import os
+import sys
+
+
+def one_line(kind, error, trace):
+    """The exception hook: one line for Ctrl-C and for a missing package, Python's own report for all else."""
+    if issubclass(kind, KeyboardInterrupt):
+        print('interrupted', file=sys.stderr, flush=True)
+        os._exit(130)
+    if issubclass(kind, ModuleNotFoundError) and not os.environ.get('TF_TUTORIAL_VERBOSE'):
+        print('error: %s has no module %r: `source .venv/bin/activate` first (`make venv` makes it), or see '
+              'ch01_intro/extras/check_environment.py' % (sys.executable, error.name), file=sys.stderr)
+    else:
+        sys.__excepthook__(kind, error, trace)
+
+
+sys.excepthook = one_line

@@ -1,0 +1,52 @@
+"""Save pictures: whole or not at all, and never over a file that these programs did not make."""
+from companion.errors import UserError
+
+import errno
+import os
+import tempfile
+
+SOFTWARE = 'tensorflow-companion'       # in the file, so that it is known again
+
+
+def ours(path):
+    """Whether the PNG file was made by `save`."""
+    from PIL import Image
+    try:
+        with Image.open(path) as picture:
+            return picture.info.get('Software') == SOFTWARE
+    except OSError:                              # no picture at all
+        return False
+
+
+def check(path):
+    """Make sure that a picture can be saved there, before the work that it is of.
+
+    Raises:
+        UserError: the folder cannot be written, or a file is there that is not one of our pictures.
+    """
+    folder = os.path.dirname(os.path.abspath(path))
+    try:
+        if not path or os.path.isdir(path):
+            raise IsADirectoryError(errno.EISDIR, 'a file name is needed')
+        os.makedirs(folder, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise UserError('cannot save the picture %r (%s): choose another --picture' % (path, error.strerror))
+    if os.path.exists(path) and not ours(path):
+        raise UserError('%s is there already, and is not a picture that these programs made: move it, or choose '
+                        'another --picture' % path)
+
+
+def save(figure, path):
+    """Save a matplotlib Figure as PNG, whole or not at all, and print where. Raises UserError as `check`."""
+    check(path)
+    handle, part = tempfile.mkstemp(suffix='.png', dir=os.path.dirname(os.path.abspath(path)))
+    os.close(handle)
+    try:
+        figure.savefig(part, dpi=120, metadata={'Software': SOFTWARE})
+        os.chmod(part, 0o644)
+        os.replace(part, path)
+    except BaseException:
+        os.unlink(part)
+        raise
+    print('Saved %s' % path)
