@@ -56,7 +56,7 @@ setup(
     long_description_content_type='text/markdown',
     license='MIT',
     python_requires='>=3.7,<3.8',
-    packages=['companion', 'data', 'tools'] + CHAPTERS,
+    packages=['companion', 'data'] + CHAPTERS,
     install_requires=INSTALL,
     extras_require=EXTRAS,
 )

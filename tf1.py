@@ -24,8 +24,8 @@ else is otherwise. Numbers drawn with an operation's own seed= are those of 1.15
 tf.set_random_seed, and so --seed, repeats a run on either version, but draws other numbers on each.
 Checkpoints of either version can be read by the other.
 
-Processes that a program starts get the same: the launcher puts the folder companion/tf2 on their PYTHONPATH, and
-Python runs sitecustomize.py there.
+Processes that a program starts get the same: the launcher puts the folder companion/tf2 on their PYTHONPATH,
+and Python runs sitecustomize.py there.
 """
 import collections
 import contextlib
@@ -186,7 +186,7 @@ def make_contrib():
 
 
 def make_keras():
-    import tensorflow  # noqa: F401 (chooses Keras 2)
+    import tensorflow  # chooses Keras 2
     import tf_keras
     # The others need eager execution.
     vars(tf_keras.optimizers).update((name, value) for name, value in vars(tf_keras.optimizers.legacy).items()

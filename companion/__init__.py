@@ -1,7 +1,8 @@
-"""What the chapters' programs share: flags and one-line errors (cli), resuming (checkpoint), pictures (figures).
+"""What the chapters' programs share.
 
-The programs import it before TensorFlow, so that Ctrl-C during TensorFlow's long import, and a Python that lacks
-TensorFlow, end in one line too.
+cli: flags, output folders, one-line errors. checkpoint: resuming. figures: saving pictures. printed: what the
+articles print. The programs import it before TensorFlow, so that Ctrl-C during TensorFlow's long import, and a
+Python without TensorFlow, end in one line too.
 """
 import os
 import sys

@@ -39,7 +39,8 @@ def prepare(folder):
         fcntl.flock(LOCKS[folder], fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         LOCKS.pop(folder).close()
-        raise UserError('another training is writing to %s: wait for it, or choose another --model_save_path' % folder)
+        raise UserError('another training is writing to %s: wait for it, or choose another '
+                        '--model_save_path' % folder)
     except OSError:                              # a file system without locks
         pass
 
@@ -56,8 +57,8 @@ def newest(folder):
         state = None
     if not state or not state.model_checkpoint_path:
         if os.path.exists(os.path.join(folder, 'checkpoint')):
-            raise UserError('%s is damaged: delete the folder to train again from the start, or choose another '
-                            '--model_save_path' % os.path.join(folder, 'checkpoint'))
+            raise UserError('%s is damaged: delete the folder to train again from the start, or choose '
+                            'another --model_save_path' % os.path.join(folder, 'checkpoint'))
         return None
     return state
 
@@ -65,8 +66,8 @@ def newest(folder):
 def unusable(path, error):
     """Return the UserError to raise when a checkpoint cannot be restored because of `error`."""
     return UserError(
-        'cannot read the checkpoint %s: it is damaged, incomplete, being replaced, or of another network (%s); delete '
-        'the folder to train again, or choose another --model_save_path' % (path, type(error).__name__))
+        'cannot read the checkpoint %s: it is damaged, incomplete, being replaced, or of another network (%s); '
+        'delete the folder to train again, or choose another --model_save_path' % (path, type(error).__name__))
 
 
 def restore(saver, session, folder, trainer):
@@ -81,7 +82,8 @@ def restore(saver, session, folder, trainer):
     """
     state = newest(folder)
     if not state:
-        raise UserError('no checkpoint in %s: run %s first, or choose another --model_save_path' % (folder, trainer))
+        raise UserError('no checkpoint in %s: run %s first, or choose another --model_save_path' % (
+            folder, trainer))
     try:
         saver.restore(session, state.model_checkpoint_path)
     except (tf.errors.OpError, ValueError) as error:
@@ -98,8 +100,8 @@ def resume(saver, session, folder):
     Returns:
         True if a checkpoint was restored.
     Raises:
-        UserError: the folder cannot be written, another training writes there, or no checkpoint is intact and of
-            this network.
+        UserError: the folder cannot be written, another training writes there, or no checkpoint is intact
+            and of this network.
     """
     prepare(folder)
     state = newest(folder)
@@ -145,7 +147,7 @@ def verify(folder):
 
 
 def compare_settings(folder, args, done, unit, finished):
-    """Say which flags differ from those of the training that made the checkpoints, and note the new ones.
+    """Say which flags differ from those that the checkpoints were trained with, and note the new ones.
 
     A training that finds itself finished does not use them, and must not seem to.
 

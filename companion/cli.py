@@ -1,6 +1,6 @@
 """What the programs share on the command line: flags, output folders, quiet, one-line errors.
 
-A program's `main` says which of its article's constants are flags, and lets their values take the constants' places::
+A program's `main` says which of its constants are flags, and lets the flags' values take their places::
 
     def main(argv=None):
         parser = cli.Parser(__doc__, data='mnist')          # --data_dir, --sample, --seed
@@ -69,7 +69,7 @@ class Parser(argparse.ArgumentParser):
 
         Args:
             namespace: `globals()` or `vars(module)`.
-            kind: a function from the flag's text to its value, such as `fraction`; by default whole numbers are
+            kind: a function from the flag's text to its value, such as `fraction`; by default integers are
                 positive, other numbers are not negative, and text is text.
             helps: for each constant its help text.
         """
@@ -104,7 +104,12 @@ class Parser(argparse.ArgumentParser):
 
 
 def set_constants(namespace, args):
-    """Let the flags' values take the places of the constants of the same names in `globals()` or `vars(module)`."""
+    """Let the flags' values take the places of the constants of the same names.
+
+    Args:
+        namespace: `globals()` or `vars(module)`.
+        args: what Parser.parse returns.
+    """
     namespace.update({name.upper(): value for name, value in vars(args).items() if name.upper() in namespace})
 
 
@@ -115,7 +120,7 @@ def positive_int(text):
     except ValueError:
         value = 0
     if not 1 <= value < 2 ** 31:
-        raise argparse.ArgumentTypeError('must be a whole number from 1 to 2147483647, not %s' % text)
+        raise argparse.ArgumentTypeError('must be an integer from 1 to 2147483647, not %s' % text)
     return value
 
 
@@ -184,7 +189,7 @@ def run(main):
         else:
             raise
     if 'No space left on device' in message:
-        message += '; free some space and start again: a training resumes from its last whole checkpoint, if it has one'
+        message += '; free some space and start again: a training resumes from its last intact checkpoint'
     folder, name = os.path.split(sys.argv[0])
     if name == '__main__.py':
         name = 'python -m %s' % os.path.basename(folder)

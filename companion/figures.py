@@ -33,8 +33,8 @@ def check(path):
     except OSError as error:
         raise UserError('cannot save the picture %r (%s): choose another --picture' % (path, error.strerror))
     if os.path.exists(path) and not ours(path):
-        raise UserError('%s is there already, and is not a picture that these programs made: move it, or choose '
-                        'another --picture' % path)
+        raise UserError('%s is there already, and is not a picture that these programs made: move it, or '
+                        'choose another --picture' % path)
 
 
 def save(figure, path):

@@ -1,6 +1,6 @@
 """What the articles print: the figures with which programs, curves, RESULTS.md and tests compare ours.
 
-A figure is a name in capitals; where the article prints a curve, a dict from the step or the epoch to the value.
+Where the article prints a curve, a dict from the step or the epoch to the value.
 """
 
 # Article 2, mnist_fc.py: validation accuracy by step, and test accuracy at the end.
@@ -18,8 +18,8 @@ TRICKS_ACCURACY = 0.984
 LENET_LOSS = {1: 6.45373, 1001: 0.824825, 2001: 0.646993, 3001: 0.759975, 4001: 0.68468, 5001: 0.630368}
 LENET_ACCURACY = 0.994
 
-# Article 5, ptb_word_lm.py: perplexity by step at the beginning of epoch 1 and at the end of epoch 2, then of the
-# validation and the test data; and what ptb_raw_data reads.
+# Article 5, ptb_word_lm.py: perplexity by step at the beginning of epoch 1 and at the end of epoch 2, then of
+# the validation and the test data; and what ptb_raw_data reads.
 PTB_FIRST = {0: 10003.783, 100: 1404.742, 200: 1061.458, 300: 891.044, 400: 782.037}
 PTB_LAST = {1100: 228.711, 1200: 226.093, 1300: 223.214}
 PTB_VALIDATION, PTB_TEST = 183.443, 179.420

@@ -9,7 +9,7 @@ from conftest import ROOT
 from tensorflow.python.framework import ops
 from tensorflow.python.profiler.internal import flops_registry  # noqa: F401 (counts what goes backward)
 
-from tools import benchmark, benchmark_tf
+import benchmark, benchmark_tf
 
 LOG = os.path.join(ROOT, 'results', 'logs', 'benchmark.log')
 TORCH = os.path.join(ROOT, '.venv-torch', 'bin', 'python')

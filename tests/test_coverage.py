@@ -1,4 +1,4 @@
-"""results/coverage.csv, the list of all that the articles print: each row leads to a program, a value and a test."""
+"""results/coverage.csv, the list of all that the articles print: each row leads to program, value and test."""
 import ast
 import csv
 import glob
@@ -31,7 +31,8 @@ TESTS = {'%s::%s' % (os.path.basename(path), node.name)
 
 def sources(path):
     """What shows the values of a program: the logs of its runs, RESULTS.md, and its own code."""
-    return [log for log in LOGS if os.path.basename(path) in log.split('\n', 1)[0]] + [read('RESULTS.md'), read(path)]
+    logs = [log for log in LOGS if os.path.basename(path) in log.split('\n', 1)[0]]
+    return logs + [read('RESULTS.md'), read(path)]
 
 
 def test_columns_and_order():
@@ -88,10 +89,12 @@ def test_each_program_and_each_erratum_has_a_row():
     files = {row['file'].partition(':')[0] for row in ROWS}
     programs = {os.path.relpath(path, ROOT) for pattern in ('*.py', 'extras/*.py')
                 for path in glob.glob(os.path.join(ROOT, 'ch0*', pattern))}
-    assert programs <= files, 'results/coverage.csv needs a row (kind note, if the article does not print it) for %s' % (
-        ', '.join(sorted(programs - files)))
+    assert programs <= files, (
+        'results/coverage.csv needs a row (of kind note, if the article does not print it) for %s' % (
+            ', '.join(sorted(programs - files))))
     errata = set(re.findall(r'^#### <a id="(\d+\.\d+)">', read('ERRATA.md'), re.MULTILINE))
     cited = {number for row in ROWS for number in row['erratum'].split()}
-    assert cited <= errata, 'results/coverage.csv names errata that are not there: %s' % sorted(cited - errata)
+    assert cited <= errata, 'results/coverage.csv names errata that do not exist: %s' % (
+        ', '.join(sorted(cited - errata)))
     missing = {number for number in errata - cited if not number.startswith('0.')}
     assert not missing, 'no row of results/coverage.csv names the errata %s' % sorted(missing)

@@ -14,7 +14,7 @@ from conftest import ROOT
 from nbclient.exceptions import CellExecutionError
 from PIL import Image
 
-from tools import notebooks
+import notebooks
 
 CHAPTERS = sorted(os.path.basename(path) for path in glob.glob(os.path.join(ROOT, 'ch0*')))
 NOTEBOOKS = [os.path.relpath(path, ROOT) for path in notebooks.NOTEBOOKS]

@@ -8,7 +8,7 @@ import sys
 import pytest
 from conftest import ROOT
 
-from tools import report
+import report
 
 
 def test_results_are_those_of_the_logs():

@@ -21,6 +21,8 @@ rows are one product of two square matrices by each build's own sgemm; the share
 Takes eight minutes on two cores with four builds. Nothing else should run meanwhile: beside other programs
 Intel's build and PyTorch, whose threads wait for each other, may lose ten times their speed.
 """
+from companion import cli
+
 import argparse
 import datetime
 import json
@@ -28,17 +30,12 @@ import os
 import shlex
 import statistics
 import subprocess
-import sys
 import tempfile
 import time
 
 import numpy as np
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-# The project is not installed in the other environments.
-sys.path.append(os.path.dirname(HERE))
-
-from companion import cli
 
 ROUNDS = 5
 SECONDS = 3.0               # of timed steps, for each network in each process
@@ -220,7 +217,9 @@ def run(name, command, *flags):
     program = ['benchmark_torch.py'] if name.startswith('pytorch') else [
         os.path.join(os.pardir, 'tf1.py'), 'benchmark_tf.py']
     try:
+        # The project is not installed in the other environments.
         done = subprocess.run(command + program + list(flags), cwd=HERE, stdout=subprocess.PIPE,
+                              env=dict(os.environ, PYTHONPATH=cli.ROOT),
                               stderr=subprocess.PIPE, universal_newlines=True)
     except OSError as error:
         raise cli.UserError('%s: %s: %s (see --python in --help)' % (name, command[0], error.strerror))

@@ -17,12 +17,12 @@ import re
 import tempfile
 import types
 
-from tools import benchmark
+import benchmark
 
 cli.quiet()
 
-import numpy as np  # noqa: E402
-import tensorflow as tf  # noqa: E402
+import numpy as np
+import tensorflow as tf
 
 
 def load(chapter, name):

@@ -3,8 +3,8 @@
     python tools/notebooks.py                 # all of them, ten minutes; the same as `make notebooks`
     python tools/notebooks.py ch02 ch05       # only these
 
-The notebook is the source: edit it in Jupyter, save it, and run this, which takes another kernel, so that what
-is stored is of one run, in order. A notebook is replaced when its last cell has ended without an error.
+The notebook is the source: edit it in Jupyter, save it, and run this. It takes a kernel of its own, so that
+what is stored is of one run, in order. A notebook is replaced when its last cell has ended without an error.
 """
 import base64
 import glob
@@ -59,13 +59,13 @@ def execute(path, times=1, **environment):
 def smaller(png):
     """The same picture, a PNG file in base64, with 256 colours, which takes half the room or less."""
     picture = io.BytesIO()
-    Image.open(io.BytesIO(base64.b64decode(png))).convert('RGB').quantize().save(picture, 'PNG', optimize=True)
+    image = Image.open(io.BytesIO(base64.b64decode(png))).convert('RGB')
+    image.quantize().save(picture, 'PNG', optimize=True)
     return base64.b64encode(picture.getvalue()).decode() + '\n'
 
 
 def clean(notebook, folder):
-    """Take out of the outputs what is of this machine, its folders and the lines that name nothing else, and the
-    text's colours; make pictures smaller.
+    """Take this machine's folders, and colours, out of the outputs; make pictures smaller.
 
     Args:
         notebook: it is changed.
@@ -106,7 +106,8 @@ def main():
             try:
                 notebook = execute(path, TMPDIR=folder)
             except CellExecutionError as error:
-                sys.exit('notebooks.py: error: %s is left as it was: %s' % (os.path.relpath(path, ROOT), error))
+                sys.exit('notebooks.py: error: %s is left as it was: %s' % (
+                    os.path.relpath(path, ROOT), error))
         clean(notebook, folder)
         nbformat.write(notebook, path + '.part')
         os.replace(path + '.part', path)

@@ -2,8 +2,9 @@
 
     python tools/record.py mnist_fc-seed1 python ch02_mnist_basics/mnist_fc.py --seed 1
 
---logs DIR in front names another folder of logs than results/logs. The log, NAME.log, takes its place when the command has ended with status 0; until then
-it is NAME.log.part. RESULTS.md is made from these logs (tools/report.py).
+--logs DIR in front names another folder than results/logs. The log, NAME.log, takes its place when the
+command has ended with status 0; until then it is NAME.log.part. RESULTS.md is made from these logs by
+tools/report.py.
 """
 import datetime
 import os

@@ -6,7 +6,7 @@ Prints nothing but the files' names. No figure of RESULTS.md is typed in except 
 ours is read from the log that its table names. A band says how far ours may be from the print, and why;
 tests/test_results.py checks the bands, and that RESULTS.md is what the logs give.
 """
-from companion import cli, figures
+from companion import cli, figures, printed
 
 import os
 import re
@@ -19,29 +19,12 @@ OUTPUT = os.path.join(cli.ROOT, 'RESULTS.md')
 FOLDERS = [FOLDER]
 SEEDS = (1, 2, 3)
 
-# What the articles print.
-FC_ACCURACY = {0: 0.103, 1000: 0.9044, 2000: 0.9174, 3000: 0.9258, 4000: 0.93, 5000: 0.9346, 6000: 0.94,
-               7000: 0.9422, 8000: 0.9472, 9000: 0.9498}
-FC_TEST = 0.9475
-TRAIN_LOSS = {1: 3.46893, 1001: 0.172291, 2001: 0.197483, 3001: 0.153582, 4001: 0.117219, 5001: 0.121872,
-              6001: 0.0976607}
-EVAL_ACCURACY = {1: 0.0616, 1001: 0.9764, 2001: 0.9834, 3001: 0.9852, 4001: 0.9854, 5001: 0.986, 6001: 0.9854}
-TRICKS_ACCURACY = 0.984
-LENET_LOSS = {1: 6.45373, 1001: 0.824825, 2001: 0.646993, 3001: 0.759975, 4001: 0.68468, 5001: 0.630368}
-LENET_ACCURACY = 0.994
-PTB_FIRST = {0: 10003.783, 100: 1404.742, 200: 1061.458, 300: 891.044, 400: 782.037}
-PTB_LAST = {1100: 228.711, 1200: 226.093, 1300: 223.214}
-PTB_VALIDATION, PTB_TEST = 183.443, 179.420
-
-LEARN_ACCURACY = 0.9901
-TFLEARN_ACCURACY = {1: 0.9267}
-KERAS_ACCURACY = {1: 0.9046, 2: 0.9433}
-TOWERS_LOSS = {10: 71.90, 20: 37.97, 30: 9.54, 40: 11.84, 980: 0.66, 990: 1.56}
-
 LENET_NOTE = (
-    'The article says neither which learning rate it used nor on which data it measured. With 0.01, falling to '
+    'The article says neither which learning rate it used nor on which data it measured. With 0.01, falling '
+    'to '
     '0.0058 over the 30,000 steps, the loss still falls at the end, so that a higher rate or more steps may '
-    'well give more; we have tried neither. The standard error of such an accuracy on 10,000 pictures is 0.001. '
+    'well give more; we have tried neither. The standard error of such an accuracy on 10,000 pictures is '
+    '0.001. '
     'One seed only, for want of time. This training was killed after step 22,001 and '
     'resumed, which it does with other batches and dropout than it would have had.')
 
@@ -52,9 +35,9 @@ BANDS = {
     'eval_accuracy': 0.0055,    # three standard errors, 0.0018, of an accuracy of 0.984 on 5,000 pictures
     'tricks_accuracy': 0.004,   # three standard errors, 0.0013, of an accuracy of 0.984 on 10,000 pictures
     'lenet_accuracy': 0.004,    # at least 0.990: the print gives one decimal and no seed
-    'ptb_test': 0.03 * PTB_TEST,
+    'ptb_test': 0.03 * printed.PTB_TEST,
     'learn_accuracy': 0.003,    # three standard errors, 0.001, of an accuracy of 0.99 on 10,000 pictures
-    'epoch_accuracy': 0.015,    # after one or two epochs it rises by 0.01 in 50 steps, so weights and order tell
+    'epoch_accuracy': 0.015,    # after an epoch or two it rises by 0.01 in 50 steps: weights and order tell
 }
 
 
@@ -88,7 +71,7 @@ def seeds_of(name):
 
 
 def values(name, pattern):
-    """Return {step: value} of the lines of a log that match a pattern with two groups; the last one counts."""
+    """Return {step: value} of a log's lines that match a pattern with two groups; the last one counts."""
     return {int(step): float(value) for step, value in re.findall(pattern, read(name)[0])}
 
 
@@ -110,11 +93,11 @@ def mean(numbers):
     return sum(numbers) / len(numbers)
 
 
-def table(heading, printed, ours, form='%g'):
+def table(heading, theirs, ours, form='%g'):
     """A table with a row for each printed step: step, article, ours by seed."""
     lines = ['| %s | article | %s |' % (heading, ' | '.join('seed %d' % seed for seed in SEEDS[:len(ours)])),
              '| ---: | ---: |' + ' ---: |' * len(ours)]
-    for step, value in printed.items():
+    for step, value in theirs.items():
         cells = [form % value] + [form % run[step] if step in run else '' for run in ours]
         lines.append('| %s | %s |' % (step, ' | '.join(cells)))
     return '\n'.join(lines)
@@ -135,12 +118,13 @@ def source(*bases):
 def curves(path):
     """Save article 3's curves, ours thin and the article's as dots."""
     figure = matplotlib.figure.Figure(figsize=(10, 4))
-    panels = (('loss on training batch', TRAIN_LOSS, of_seeds('mnist_train', LOSS_LINE), (0.02, 5)),
-              ('validation accuracy', EVAL_ACCURACY, of_seeds('mnist_eval', VALIDATION_LINE), (0.97, 0.99)))
-    for axes, (label, printed, ours, limits) in zip(figure.subplots(1, 2), panels):
+    panels = (('loss on training batch', printed.TRAIN_LOSS, of_seeds('mnist_train', LOSS_LINE), (0.02, 5)),
+              ('validation accuracy', printed.EVAL_ACCURACY, of_seeds('mnist_eval', VALIDATION_LINE),
+               (0.97, 0.99)))
+    for axes, (label, theirs, ours, limits) in zip(figure.subplots(1, 2), panels):
         for seed, run in zip(SEEDS, ours):
             axes.plot(list(run), list(run.values()), linewidth=0.8, label='seed %d' % seed)
-        axes.plot(list(printed), list(printed.values()), 'ko', label='article')
+        axes.plot(list(theirs), list(theirs.values()), 'ko', label='article')
         axes.set(xlabel='step', ylabel=label, ylim=limits)
         axes.legend()
     figure.axes[0].set_yscale('log')
@@ -153,10 +137,10 @@ def article2():
     return '\n\n'.join([
         '## Article 2, TensorFlow 解决 MNIST 问题入门: `mnist_fc.py`',
         'Validation accuracy during training, and test accuracy at the end.',
-        table('step', FC_ACCURACY, ours),
-        table('test, step', {10000: FC_TEST}, tests),
+        table('step', printed.FC_ACCURACY, ours),
+        table('test, step', {10000: printed.FC_TEST}, tests),
         'Mean test accuracy %.4f, article %g; band ± %g.' % (
-            mean(run[10000] for run in tests), FC_TEST, BANDS['fc_test']),
+            mean(run[10000] for run in tests), printed.FC_TEST, BANDS['fc_test']),
         source('mnist_fc')])
 
 
@@ -166,14 +150,16 @@ def article3():
         '## Article 3, 训练神经网络模型的常用方法: `mnist_train.py`, `mnist_eval.py`',
         'Loss on the training batch. It is the loss of a single batch of 100, so it swings by half its value '
         'from one batch to the next.',
-        table('step', TRAIN_LOSS, of_seeds('mnist_train', LOSS_LINE)),
-        'Validation accuracy of the moving averages, beside training. The untrained network of step 1 guesses: '
+        table('step', printed.TRAIN_LOSS, of_seeds('mnist_train', LOSS_LINE)),
+        'Validation accuracy of the moving averages, beside training. The untrained network of step 1 '
+        'guesses: '
         'anything from 0.05 to 0.2 is as good as the printed figure.',
-        table('step', EVAL_ACCURACY, of_seeds('mnist_eval', VALIDATION_LINE)),
+        table('step', printed.EVAL_ACCURACY, of_seeds('mnist_eval', VALIDATION_LINE)),
         '![loss and validation accuracy by step](%s)' % link('ch03_curves.png'),
         'At the end, the article says ~98.4 %, without saying on which data. Ours:',
-        table('validation, step', {30000: TRICKS_ACCURACY}, of_seeds('mnist_eval_once', VALIDATION_LINE)),
-        table('test, step', {30000: TRICKS_ACCURACY}, tests),
+        table('validation, step', {30000: printed.TRICKS_ACCURACY},
+              of_seeds('mnist_eval_once', VALIDATION_LINE)),
+        table('test, step', {30000: printed.TRICKS_ACCURACY}, tests),
         'Mean test accuracy %.4f; band ± %g.' % (mean(run[30000] for run in tests), BANDS['tricks_accuracy']),
         source('mnist_train', 'mnist_eval', 'mnist_eval_once')])
 
@@ -186,16 +172,17 @@ def article4():
     return '\n\n'.join([
         '## Article 4, 卷积神经网络: LeNet-5, `mnist_train.py`, `mnist_eval.py`',
         'Loss on the training batch; most of it is the L2 term.',
-        table('step', LENET_LOSS, of_seeds('lenet-train', LOSS_LINE)),
-        'Test accuracy of the moving averages at the end. The article says ~99.4 %, without saying on which data.',
-        table('test, step', {max(tests[0]): LENET_ACCURACY}, tests),
-        'Mean %.4f; band: at least %g.' % (at_end, LENET_ACCURACY - BANDS['lenet_accuracy']),
+        table('step', printed.LENET_LOSS, of_seeds('lenet-train', LOSS_LINE)),
+        'Test accuracy of the moving averages at the end. The article says ~99.4 %, without saying on which '
+        'data.',
+        table('test, step', {max(tests[0]): printed.LENET_ACCURACY}, tests),
+        'Mean %.4f; band: at least %g.' % (at_end, printed.LENET_ACCURACY - BANDS['lenet_accuracy']),
         LENET_NOTE,
         source('lenet-train', 'lenet-eval')])
 
 
 def perplexities(seed):
-    """Return a run's training perplexities by epoch, {step: value} each, its validation ones, and its test one."""
+    """Return a run's training perplexities, {step: value} by epoch, validation perplexities, and test one."""
     text = read('ptb_word_lm-seed%d' % seed)[0]
     epochs = [{int(step): float(value) for step, value in re.findall(PERPLEXITY_LINE, part)}
               for part in text.split('In iteration: ')[1:]]
@@ -215,30 +202,32 @@ def article5():
     if not seeds:
         return ''
     runs = [perplexities(seed) for seed in seeds]
-    rows = [('validation, epoch 2', PTB_VALIDATION, [run[1][1] for run in runs]),
-            ('test', PTB_TEST, [run[2] for run in runs])]
+    rows = [('validation, epoch 2', printed.PTB_VALIDATION, [run[1][1] for run in runs]),
+            ('test', printed.PTB_TEST, [run[2] for run in runs])]
     return '\n\n'.join([
         '## Article 5, 循环神经网络简介: `ptb_word_lm.py`',
         'Training perplexity in epoch 1, the mean since its first step.',
-        table('step', PTB_FIRST, [run[0][0] for run in runs], '%.3f'),
+        table('step', printed.PTB_FIRST, [run[0][0] for run in runs], '%.3f'),
         'In epoch 2.',
-        table('step', PTB_LAST, [run[0][1] for run in runs], '%.3f'),
+        table('step', printed.PTB_LAST, [run[0][1] for run in runs], '%.3f'),
         '\n'.join(['| perplexity | article | %s |' % ' | '.join('seed %d' % seed for seed in seeds),
                    '| --- | ---: |' + ' ---: |' * len(seeds)] +
-                  ['| %s | %.3f | %s |' % (name, printed, ' | '.join('%.3f' % value for value in ours))
-                   for name, printed, ours in rows]),
+                  ['| %s | %.3f | %s |' % (name, theirs, ' | '.join('%.3f' % value for value in ours))
+                   for name, theirs, ours in rows]),
         'Mean test perplexity %.2f, article %.2f: %+.1f %%; band ± 3 %%.' % (
-            mean(rows[1][2]), PTB_TEST, 100 * (mean(rows[1][2]) / PTB_TEST - 1)),
+            mean(rows[1][2]), printed.PTB_TEST, 100 * (mean(rows[1][2]) / printed.PTB_TEST - 1)),
         source('ptb_word_lm'),
         '### Beside the article',
         '\n'.join([
             '| | |',
             '| --- | --- |',
-            '| `ptb_train.py`, killed with kill -9 in its second epoch and started again: test perplexity | %s |' % (
+            '| `ptb_train.py`, killed with kill -9 in its second epoch and started again: test perplexity | '
+            '%s |' % (
                 last('ptb_train-killed', r'Test Perplexity: ([\d.]+)')),
             '| `fast_eval.py` on that model, the printed evaluation and the faster one in turns | %s |' % (
                 last('fast_eval', r'medians .*')),
-            '| `shared_layers.py --train`, the printed `[lstm_cell] * NUM_LAYERS` on 1.15: test perplexity | %s |' % (
+            '| `shared_layers.py --train`, the printed `[lstm_cell] * NUM_LAYERS` on 1.15: test perplexity '
+            '| %s |' % (
                 last('shared_layers-seed1', r'Test Perplexity: ([\d.]+)'))]),
         'Sentences that begin with "the company", at temperature 0.7, are in '
         '[ptb_generate-seed1.log](%s).' % link('logs', 'ptb_generate-seed1.log'),
@@ -257,12 +246,12 @@ def article6():
     tflearn, keras = interfaces()
     lines = ['| program | | article | seed 1 |', '| --- | --- | ---: | ---: |',
              '| `contrib_learn_cnn.py` | test, 20,000 steps | %g | %.4f |' % (
-                 LEARN_ACCURACY, float(last('contrib_learn_cnn-seed1', r'Accuracy: ([\d.]+)')))]
-    for program, printed, ours in ('tflearn_cnn.py', TFLEARN_ACCURACY, tflearn), (
-            'keras_cnn.py', KERAS_ACCURACY, keras):
-        for epoch in sorted(set(printed) | {20}):
+                 printed.LEARN_ACCURACY, float(last('contrib_learn_cnn-seed1', r'Accuracy: ([\d.]+)')))]
+    for program, theirs, ours in ('tflearn_cnn.py', printed.TFLEARN_ACCURACY, tflearn), (
+            'keras_cnn.py', printed.KERAS_ACCURACY, keras):
+        for epoch in sorted(set(theirs) | {20}):
             lines.append('| `%s` | test, epoch %d | %s | %.4f |' % (
-                program, epoch, printed.get(epoch, ''), ours[epoch]))
+                program, epoch, theirs.get(epoch, ''), ours[epoch]))
     lines.append('| `slim_cnn.py` | test, 20,000 steps | | %.4f |' % float(
         last('slim_cnn-seed1', r'Accuracy: ([\d.]+)')))
     parts = [
@@ -273,11 +262,13 @@ def article6():
             BANDS['learn_accuracy'], BANDS['epoch_accuracy']),
         source('contrib_learn_cnn', 'tflearn_cnn', 'keras_cnn', 'slim_cnn')]
     if last('compare_interfaces', '.+'):
-        table_lines = re.findall(r'^\|.*\|$|^ms a step.*', read('compare_interfaces')[0], re.MULTILINE)
+        table_lines = re.findall(r'^\|.*\|$|^ms(?: a |/)step.*', read('compare_interfaces')[0], re.MULTILINE)
         parts += [
             '### Side by side',
-            'The programs of chapters 4 and 6. An epoch is 550 steps of 100 pictures, or what the library makes of '
-            'it. Native at the printed length is the training of article 4 above, with weight decay and moving '
+            'The programs of chapters 4 and 6. An epoch is 550 steps of 100 images, or what the library '
+            'makes of '
+            'it. Native at the printed length is the training of article 4 above, with weight decay and '
+            'moving '
             'averages.',
             '\n'.join(table_lines[:-1]), table_lines[-1],
             source('compare_interfaces')]
@@ -293,7 +284,8 @@ def ten_runs(name):
     """Return what a log of launch.py --repeat 10 shows, as cells of a table."""
     text = read(name)[0]
     ends = [float(value) for value in re.findall(
-        r'^Run \d+ of \d+: every task ended with status 0 after .* s, ([\d.]+) s after the last step', text, re.MULTILINE)]
+        r'^Run \d+ of \d+: every task ended with status 0 after .* s, ([\d.]+) s after the last step', text,
+        re.MULTILINE)]
     accuracies = [float(value) for value in re.findall(r'test accuracy = ([\d.]+)', text)]
     planned = int(re.search(r'--repeat (\d+)', text).group(1))
     return '%d of %d' % (len(ends), planned), '%.1f' % max(ends), '%.4f' % min(accuracies)
@@ -316,7 +308,7 @@ def towers_curve(path):
     axes = figure.subplots()
     for seed, run in zip(TOWERS_SEEDS, towers()[0]):
         axes.plot(list(run), list(run.values()), linewidth=0.8, label='seed %d' % seed)
-    axes.plot(list(TOWERS_LOSS), list(TOWERS_LOSS.values()), 'ko', label='article')
+    axes.plot(list(printed.TOWERS_LOSS), list(printed.TOWERS_LOSS.values()), 'ko', label='article')
     axes.set(xlabel='step', ylabel='loss of the last tower', yscale='log')
     axes.legend()
     figure.tight_layout()
@@ -327,7 +319,7 @@ def article7():
     losses, accuracies = towers()
     lines = ['| step | article | %s |' % ' | '.join('seed %d' % seed for seed in TOWERS_SEEDS),
              '| ---: |' + ' ---: |' * (1 + len(losses))]
-    for step, value in TOWERS_LOSS.items():
+    for step, value in printed.TOWERS_LOSS.items():
         lines.append('| %d | %.2f | %s |' % (step, value, ' | '.join('%.2f' % run[step] for run in losses)))
     lines.append('| mean, 510 to 990 | | %s |' % ' | '.join(
         '%.2f' % mean(value for step, value in run.items() if step > 500) for run in losses))
@@ -335,14 +327,17 @@ def article7():
     speed = re.findall(r'^ ?\d+ .{43} +\d+ +\d+ +\d+\.\d\d$', read('input_speed')[0], re.MULTILINE)
     parts = [
         '## Article 7, TensorFlow 计算加速: several towers, `multi_gpu_mnist.py`',
-        'The loss of the last tower, pixels from 0 to 255 and weights of standard deviation 0.1, 1,000 steps on four '
-        'towers; here they are CPU devices. First losses depend on the weights that a seed draws. Bands: at step 10 '
+        'The loss of the last tower, pixels from 0 to 255 and weights of standard deviation 0.1, 1,000 '
+        'steps on four '
+        'towers; here they are CPU devices. First losses depend on the weights that a seed draws. Bands: at '
+        'step 10 '
         'from 10 to 100, the mean of the last 50 printed losses below 5, test accuracy over 0.91.',
         '\n'.join(lines),
         '![loss by step](%s)' % link('ch07_towers.png'),
         source('multi_gpu_mnist', 'multi_gpu_mnist_tfdata'),
         '### What makes it faster',
-        'Examples per second on this machine: way, median, lowest, and the ratio to way 0, the printed input, median '
+        'Examples per second on this machine: way, median, lowest, and the ratio to way 0, the printed '
+        'input, median '
         'over the rounds.',
         '```\n%s\n```' % '\n'.join(speed),
         '![examples per second](%s)' % link('ch07_input_speed.png'),
@@ -356,7 +351,8 @@ def article7():
     runs = [name for name in names() if name.startswith('launch-')]
     if runs:
         parts += ['### Ten runs of each distributed program',
-                  '| | ended well | seconds from the last step to the last end, longest | lowest test accuracy |\n'
+                  '| | ended well | seconds from the last step to the last end, longest | lowest test '
+                  'accuracy |\n'
                   '| --- | ---: | ---: | ---: |\n' + '\n'.join('| %s | %s |' % (
                       run[len('launch-'):], ' | '.join(ten_runs(run))) for run in runs),
                   source(*runs)]
@@ -366,23 +362,27 @@ def article7():
 def other_version():
     """Articles 2 to 5 on TensorFlow 2.x, by tf1.py."""
     rows = []
-    for article, what, printed, base, pattern in (
-            (2, '`mnist_fc.py`, test accuracy', FC_TEST, 'mnist_fc', FC_TEST_LINE),
-            (3, '`mnist_train.py`, test accuracy', TRICKS_ACCURACY, 'mnist_eval_once', TEST_LINE),
-            (4, 'LeNet-5, test accuracy', LENET_ACCURACY, 'lenet-eval', TEST_LINE),
-            (5, '`ptb_word_lm.py`, test perplexity', PTB_TEST, 'ptb_word_lm', r'Test Perplexity:( )([\d.]+)')):
+    for article, what, theirs, base, pattern in (
+            (2, '`mnist_fc.py`, test accuracy', printed.FC_TEST, 'mnist_fc', FC_TEST_LINE),
+            (3, '`mnist_train.py`, test accuracy', printed.TRICKS_ACCURACY, 'mnist_eval_once', TEST_LINE),
+            (4, 'LeNet-5, test accuracy', printed.LENET_ACCURACY, 'lenet-eval', TEST_LINE),
+            (5, '`ptb_word_lm.py`, test perplexity', printed.PTB_TEST, 'ptb_word_lm',
+             r'Test Perplexity:( )([\d.]+)')):
         if 'tf2-%s-seed1' % base in names():
             found = [re.findall(pattern, read(name)[0])[-1][1] for name in (
                 ['%s-seed%d' % (base, seed) for seed in seeds_of(base)] + ['tf2-%s-seed1' % base])]
-            rows.append('| %d | %s | %g | %s | %s |' % (article, what, printed, ', '.join(found[:-1]), found[-1]))
+            rows.append('| %d | %s | %g | %s | %s |' % (
+                article, what, theirs, ', '.join(found[:-1]), found[-1]))
     if not rows:
         return ''
     return '\n\n'.join([
         '## The same files on TensorFlow 2.x, by `tf1.py`',
-        'At the printed settings on the real data. `--seed` draws other numbers on each version, so that the bands of the '
+        'At the printed settings on the real data. `--seed` draws other numbers on each version, so that '
+        'the bands of the '
         'articles hold for both, not the digits.',
         '\n'.join(['| article | | article | 1.15.5, by seed | %s, seed 1 |' % re.search(
-            r'tensorflow ([\d.]+)', read('tf2-mnist_fc-seed1')[1]['versions']).group(1), '| ---: | --- | ---: | ---: | ---: |'] + rows),
+            r'tensorflow ([\d.]+)', read('tf2-mnist_fc-seed1')[1]['versions']).group(1),
+            '| ---: | --- | ---: | ---: | ---: |'] + rows),
         source('tf2-mnist_fc', 'tf2-mnist_train', 'tf2-mnist_eval_once', 'tf2-lenet-train', 'tf2-lenet-eval',
                'tf2-ptb_word_lm')])
 
@@ -395,10 +395,14 @@ def benchmark():
     checks = re.findall(r'^Check of .*$', text, re.MULTILINE)
     return '\n\n'.join([
         '## Speed: TensorFlow 1.15.5, Intel\'s build, TensorFlow 2.x and PyTorch',
-        'Three trainings at their printed sizes and settings, on random data, all builds in turns in one run on an '
-        'otherwise idle machine, by `python tools/benchmark.py`. Times are medians over the rounds of a round\'s '
-        'median step; the speed beside the first build is the median of the ratios in each round; the operations '
-        'are those of the products and convolutions alone, and the share is of the fastest sgemm of the table.',
+        'Three trainings at their printed sizes and settings, on random data, all builds in turns in one '
+        'run on an '
+        'otherwise idle machine, by `python tools/benchmark.py`. Times are medians over the rounds of a '
+        'round\'s '
+        'median step; the speed beside the first build is the median of the ratios in each round; the '
+        'operations '
+        'are those of the products and convolutions alone, and the share is of the fastest sgemm of the '
+        'table.',
         '\n'.join(re.findall(r'^\|.*\|$', text, re.MULTILINE)),
         re.search(r'^The sgemm rate .*$', text, re.MULTILINE).group(0),
         '\n'.join('- ' + line for line in builds),
@@ -412,16 +416,22 @@ def render():
     intro = (
         '# Results beside the print\n\n'
         'The programs of the articles at their printed settings (save the errata) on the real data, with '
-        'seeds 1, 2 and 3 (articles 4 and 6: seed 1 alone; article 7: 1 to 5). The article gives no seed, so that figures agree within a band, never exactly; '
+        'seeds 1, 2 and 3 (articles 4 and 6: seed 1 alone; article 7: 1 to 5). The article gives no seed, '
+        'so that figures agree within a band, never exactly; '
         'what is exact (worked examples, counts, identifiers) is in the tables of the chapters and asserted '
         'by the tests.\n\n'
-        '`python tools/reproduce.py` runs all of this again, in six to seven hours by the times of these logs, and its `--quick` a '
-        'part of it in eight minutes by them; both write a RESULTS.md of what they got. `python tools/report.py` writes this '
-        'file from the logs in [results/logs](results/logs), each of which says by which command, when, with what and '
-        'where it was made. mnist_eval ran beside the training of the same seed. Other programs, too, shared the '
+        '`python tools/reproduce.py` runs all of this again, in six to seven hours by the times of these '
+        'logs, and its `--quick` a '
+        'part of it in eight minutes by them; both write a RESULTS.md of what they got. `python '
+        'tools/report.py` writes this '
+        'file from the logs in [results/logs](results/logs), each of which says by which command, when, '
+        'with what and '
+        'where it was made. mnist_eval ran beside the training of the same seed. Other programs, too, '
+        'shared the '
         'machine, so the seconds in the logs are no measure of speed.')
-    return '\n\n'.join(part for part in (intro, article2(), article3(), article4(), article5(), article6(), article7(),
-                                    other_version(), benchmark()) if part) + '\n'
+    parts = (intro, article2(), article3(), article4(), article5(), article6(), article7(), other_version(),
+             benchmark())
+    return '\n\n'.join(part for part in parts if part) + '\n'
 
 
 def write(folder=FOLDER):

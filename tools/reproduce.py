@@ -6,7 +6,7 @@
 
 New logs, pictures and RESULTS.md go to runs/reproduce; the committed ones stay. In that RESULTS.md, what was
 not run again is from the committed logs: each log is named with its date. Stop it and start it again as you
-like: a run that has its log is left out, and a training resumes from its last checkpoint. To run one anew,
+like: a run that has its log is left out, and a training resumes from its last checkpoint. To run one again,
 delete its log, and the checkpoints beside it.
 
 Maintainers: --folder results makes the committed logs that are missing, and the project's RESULTS.md.
@@ -21,14 +21,14 @@ import subprocess
 import sys
 import time
 
-from tools import report
+import report
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 RESULTS = os.path.join(cli.ROOT, 'results')
 # Seconds, where no committed log of an undisturbed run has them.
 SECONDS = {'lenet-train': 2600, 'ptb_train-killed': 730}
-QUICK = ('mnist_fc-seed1', 'mnist_eval-seed1', 'mnist_train-seed1', 'mnist_eval_once-seed1', 'multi_gpu_mnist-seed1',
-         'multi_gpu_mnist_tfdata-seed1', 'pretrained_networks')
+QUICK = ('mnist_fc-seed1', 'mnist_eval-seed1', 'mnist_train-seed1', 'mnist_eval_once-seed1',
+         'multi_gpu_mnist-seed1', 'multi_gpu_mnist_tfdata-seed1', 'pretrained_networks')
 PICTURES = ('input_speed', 'dist_speed')
 
 # A training that is killed once in its second epoch, and started again.
@@ -37,45 +37,68 @@ KILLED = ('python ch05_rnn_ptb/extras/ptb_train.py --seed 1 & until grep -q "ckp
           'echo "# kill -9"; python ch05_rnn_ptb/extras/ptb_train.py --seed 1')
 
 
+# Programs that print the same in each run, with --seed 1 where they draw random numbers: results/outputs.
+OUTPUTS = (
+    'ch01_intro/ilsvrc_errors.py', 'ch01_intro/perceptron.py --seed 1', 'ch01_intro/spam_filter.py --seed 1',
+    'ch02_mnist_basics/vector_sum.py', 'ch02_mnist_basics/forward_by_hand.py',
+    'ch02_mnist_basics/forward_variables.py', 'ch02_mnist_basics/forward_placeholder.py',
+    'ch02_mnist_basics/backpropagation.py', 'ch02_mnist_basics/mnist_digit.py',
+    'ch03_training_tricks/gradient_descent.py', 'ch03_training_tricks/exponential_decay.py',
+    'ch03_training_tricks/overfitting.py', 'ch03_training_tricks/regularization.py',
+    'ch03_training_tricks/moving_average.py', 'ch04_cnn/parameter_counts.py',
+    'ch04_cnn/filter_walk.py --seed 1',
+    'ch04_cnn/conv_pool.py --seed 1', 'ch05_rnn_ptb/rnn_step.py', 'ch05_rnn_ptb/lstm_loop.py --seed 1',
+    'ch05_rnn_ptb/perplexity.py --seed 1', 'ch05_rnn_ptb/reader_demo.py', 'ch05_rnn_ptb/batching.py',
+    'ch05_rnn_ptb/extras/shared_layers.py', 'ch06_high_level_apis/conv_layer.py --seed 1',
+    'ch06_high_level_apis/predefined_models.py --seed 1', 'ch07_acceleration/device_placement.py',
+    'ch07_acceleration/device_manual.py', 'ch07_acceleration/hello_cluster.py')
+
+
 def plan():
-    """What is run, in order: pairs of a folder for checkpoints and {log's name: command} of what runs at once."""
+    """What is run, in order: pairs of a folder for checkpoints and {log: command} of what runs at once."""
     steps = []
 
     def add(folder, name, command):
-        steps.append((folder, {name: command.split() if isinstance(command, str) else command}))
+        steps.append((folder, {name: ['python'] + command.split() if isinstance(command, str) else command}))
 
+    for program in OUTPUTS:
+        chapter, name = program.split()[0].split('/')[0], os.path.basename(program.split()[0])
+        add('outputs', 'outputs/%s-%s' % (chapter[:4], name[:-len('.py')]), program)
     for seed in 1, 2, 3:
         # A folder for each seed, or the second training would resume the first one.
         folder = 'seed%d' % seed
-        add(folder, 'mnist_fc-seed%d' % seed, 'python ch02_mnist_basics/mnist_fc.py --seed %d' % seed)
+        add(folder, 'mnist_fc-seed%d' % seed, 'ch02_mnist_basics/mnist_fc.py --seed %d' % seed)
         # The evaluation beside the training, so that it sees every checkpoint.
-        steps.append((folder, {
-            'mnist_eval-seed%d' % seed:
-                'python ch03_training_tricks/mnist_eval.py --eval_interval_secs 1 --until_step 30000'.split(),
-            'mnist_train-seed%d' % seed: ('python ch03_training_tricks/mnist_train.py --seed %d' % seed).split()}))
-        add(folder, 'mnist_eval_once-seed%d' % seed, 'python ch03_training_tricks/mnist_eval.py --once')
-        add(folder, 'ptb_word_lm-seed%d' % seed, 'python ch05_rnn_ptb/ptb_word_lm.py --seed %d' % seed)
-    add('seed1', 'lenet-train-seed1', 'python ch04_cnn/mnist_train.py --seed 1')
-    add('seed1', 'lenet-eval-seed1', 'python ch04_cnn/mnist_eval.py --once')
+        evaluate = 'python ch03_training_tricks/mnist_eval.py --eval_interval_secs 1 --until_step 30000'
+        train = 'python ch03_training_tricks/mnist_train.py --seed %d' % seed
+        steps.append((folder, {'mnist_eval-seed%d' % seed: evaluate.split(),
+                               'mnist_train-seed%d' % seed: train.split()}))
+        add(folder, 'mnist_eval_once-seed%d' % seed, 'ch03_training_tricks/mnist_eval.py --once')
+        add(folder, 'ptb_word_lm-seed%d' % seed, 'ch05_rnn_ptb/ptb_word_lm.py --seed %d' % seed)
+    add('seed1', 'lenet-train-seed1', 'ch04_cnn/mnist_train.py --seed 1')
+    add('seed1', 'lenet-eval-seed1', 'ch04_cnn/mnist_eval.py --once')
     # What follows uses the model of this one.
     add('seed1', 'ptb_train-killed', ['sh', '-c', KILLED])
-    add('seed1', 'ptb_generate-seed1', [
-        'python', 'ch05_rnn_ptb/extras/ptb_generate.py', '--seed', '1', '--seed_words', 'the company', '--temperature', '0.7'])
-    add('seed1', 'fast_eval', 'python ch05_rnn_ptb/extras/fast_eval.py')
-    add('seed1', 'shared_layers-seed1', 'python ch05_rnn_ptb/extras/shared_layers.py --train --seed 1')
+    add('seed1', 'ptb_generate-seed1', ['python', 'ch05_rnn_ptb/extras/ptb_generate.py', '--seed', '1',
+                                        '--seed_words', 'the company', '--temperature', '0.7'])
+    add('seed1', 'fast_eval', 'ch05_rnn_ptb/extras/fast_eval.py')
+    add('seed1', 'shared_layers-seed1', 'ch05_rnn_ptb/extras/shared_layers.py --train --seed 1')
     for interface in 'contrib_learn', 'tflearn', 'keras', 'slim':
-        add('seed1', '%s_cnn-seed1' % interface, 'python ch06_high_level_apis/%s_cnn.py --seed 1' % interface)
+        add('seed1', '%s_cnn-seed1' % interface, 'ch06_high_level_apis/%s_cnn.py --seed 1' % interface)
     # Only evaluates what is trained by then; for its times the machine should do nothing else.
-    add('seed1', 'compare_interfaces', 'python ch06_high_level_apis/extras/compare_interfaces.py --epoch --full --seed 1')
-    add('seed1', 'pretrained_networks', 'python ch06_high_level_apis/pretrained_networks.py')
+    add('seed1', 'compare_interfaces',
+        'ch06_high_level_apis/extras/compare_interfaces.py --epoch --full --seed 1')
+    add('seed1', 'pretrained_networks', 'ch06_high_level_apis/pretrained_networks.py')
     for seed in report.TOWERS_SEEDS:
         add('seed%d' % seed, 'multi_gpu_mnist-seed%d' % seed,
-            'python ch07_acceleration/multi_gpu_mnist.py --seed %d' % seed)
-    add('tfdata', 'multi_gpu_mnist_tfdata-seed1', 'python ch07_acceleration/extras/multi_gpu_mnist_tfdata.py --seed 1')
+            'ch07_acceleration/multi_gpu_mnist.py --seed %d' % seed)
+    add('tfdata', 'multi_gpu_mnist_tfdata-seed1',
+        'ch07_acceleration/extras/multi_gpu_mnist_tfdata.py --seed 1')
     for name in PICTURES:
-        add('speed', name, 'python ch07_acceleration/extras/%s.py' % name)
-    for name, more in ('async', ''), ('sync', ''), ('in_graph', ''), ('sync-2of3', ' --workers 3 -- --replicas 2'):
-        add('launch', 'launch-' + name, 'python ch07_acceleration/launch.py dist_mnist_%s.py --repeat 10%s' % (
+        add('speed', name, 'ch07_acceleration/extras/%s.py' % name)
+    for name, more in (('async', ''), ('sync', ''), ('in_graph', ''),
+                       ('sync-2of3', ' --workers 3 -- --replicas 2')):
+        add('launch', 'launch-' + name, 'ch07_acceleration/launch.py dist_mnist_%s.py --repeat 10%s' % (
             name.split('-')[0], more))
     # On TensorFlow 2.x, as `make venv-tf2` sets it up.
     for name, command in (('mnist_fc-seed1', 'ch02_mnist_basics/mnist_fc.py --seed 1'),
@@ -84,10 +107,15 @@ def plan():
                           ('lenet-train-seed1', 'ch04_cnn/mnist_train.py --seed 1'),
                           ('lenet-eval-seed1', 'ch04_cnn/mnist_eval.py --once'),
                           ('ptb_word_lm-seed1', 'ch05_rnn_ptb/ptb_word_lm.py --seed 1')):
-        add('tf2', 'tf2-' + name, 'python tf1.py ' + command)
+        add('tf2', 'tf2-' + name, 'tf1.py ' + command)
     # Needs two environments more, see the file, and a machine that does nothing else.
-    add('speed', 'benchmark', 'python tools/benchmark.py')
+    add('speed', 'benchmark', 'tools/benchmark.py')
     return steps
+
+
+def log_of(folder, name):
+    """The path of a log; those of OUTPUTS have a folder of their own."""
+    return os.path.join(folder, *('logs/' * ('/' not in name) + name + '.log').split('/'))
 
 
 def seconds(name):
@@ -100,12 +128,15 @@ def seconds(name):
     took = [float(header['seconds']) for header in
             (report.read(other)[1] for other in report.names() if re.sub(r'-seed\d$', '', other) == base)
             if 'seconds' in header]
-    return min(took) if took else 300
+    return min(took) if took else 10 if name.startswith('outputs/') else 300
 
 
 def hours(amount):
-    return '%d h %02d min' % divmod(round(amount / 60), 60) if amount >= 3600 else '%d min' % round(amount / 60) \
-        if amount >= 60 else '%d s' % amount
+    if amount < 60:
+        return '%d s' % amount
+    if amount < 3600:
+        return '%d min' % round(amount / 60)
+    return '%d h %02d min' % divmod(round(amount / 60), 60)
 
 
 def run(step, folder):
@@ -121,10 +152,11 @@ def run(step, folder):
         if not os.path.exists(python):
             raise cli.UserError('%s needs .venv-tf2: `make venv-tf2`' % ', '.join(commands))
     processes = {name: subprocess.Popen(
-        [python, os.path.join(HERE, 'record.py'), '--logs', os.path.join(folder, 'logs'), name] + command,
+        [python, os.path.join(HERE, 'record.py'), '--logs', os.path.dirname(log_of(folder, name)),
+         os.path.basename(name)] + command,
         cwd=cli.ROOT, env=environment) for name, command in commands.items()}
     try:
-        # The training is the last; when it fails, the evaluation beside it would wait for ever.
+        # The training is the last; when it fails, the evaluation beside it would wait forever.
         for name, process in reversed(list(processes.items())):
             if process.wait():
                 raise cli.UserError('%s failed: see its output above, then start this again' % name)
@@ -139,7 +171,8 @@ def run(step, folder):
 
 
 def main(argv=None):
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--quick', action='store_true', help='one seed of the short ones')
     parser.add_argument('--list', action='store_true', help='show what would be run, and run nothing')
     parser.add_argument('--only', metavar='TEXT', default='', help='only runs whose name has this text')
@@ -152,7 +185,7 @@ def main(argv=None):
     for runs, commands in plan():
         commands = {name: command for name, command in commands.items()
                     if (not args.quick or name in QUICK) and args.only in name
-                    and not os.path.exists(os.path.join(folder, 'logs', name + '.log'))}
+                    and not os.path.exists(log_of(folder, name))}
         if commands:
             steps.append((runs, commands))
     estimates = [max(seconds(name) for name in commands) for _, commands in steps]
