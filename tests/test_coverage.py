@@ -6,6 +6,7 @@ import os
 import re
 
 import pytest
+
 from conftest import ROOT
 
 COLUMNS = ['article', 'section', 'kind', 'item', 'printed', 'file', 'ours', 'test', 'erratum']

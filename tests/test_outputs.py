@@ -5,13 +5,14 @@ import re
 
 import pytest
 import tensorflow as tf
+
 from conftest import ROOT
 
 LOGS = sorted(glob.glob(os.path.join(ROOT, 'results', 'outputs', '*.log')))
 NUMBER = r'[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?'
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(
-    tf.__version__ >= '2', reason='--seed draws other numbers, and some messages read otherwise, on TensorFlow 2')]
+    tf.__version__ >= '2', reason='on TensorFlow 2 --seed draws other numbers, and some messages differ')]
 
 
 def body(text):
