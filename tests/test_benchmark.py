@@ -5,14 +5,16 @@ import sys
 
 import pytest
 import tensorflow as tf
-from conftest import ROOT
 from tensorflow.python.framework import ops
-from tensorflow.python.profiler.internal import flops_registry  # noqa: F401 (counts what goes backward)
+from tensorflow.python.profiler.internal import flops_registry
 
-import benchmark, benchmark_tf
+import benchmark
+import benchmark_tf
+from conftest import ROOT
 
 LOG = os.path.join(ROOT, 'results', 'logs', 'benchmark.log')
 TORCH = os.path.join(ROOT, '.venv-torch', 'bin', 'python')
+pytestmark = pytest.mark.slow
 ROW = (r'^\| ([^|]+) \| ([^|]+) \| ([\d.]+) \| ([\d.]+) to ([\d.]+) \| ([\d.]+) \| ([\d.]+) '
        r'\| (\d+) \| (\d+) % \|$')
 ROUND = (r'^round (\d+)  (.+?) +784-500-10 network ([\d.]+)  LeNet ([\d.]+)  PTB LSTM ([\d.]+)  '

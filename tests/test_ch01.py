@@ -7,8 +7,9 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import load
 from matplotlib import image as png
+
+from conftest import load
 
 CHECK = 'ch01_intro/extras/check_environment.py'
 

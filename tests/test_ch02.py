@@ -7,8 +7,9 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import load
 from matplotlib import image as png
+
+from conftest import load
 
 
 def accuracies(text, which):

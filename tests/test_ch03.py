@@ -12,8 +12,9 @@ import time
 
 import pytest
 import tensorflow as tf
-from conftest import ROOT, load
 from matplotlib import image as png
+
+from conftest import ROOT, load
 
 TRAIN = 'ch03_training_tricks/mnist_train.py'
 EVAL = 'ch03_training_tricks/mnist_eval.py'

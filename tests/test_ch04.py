@@ -11,9 +11,10 @@ import time
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import ROOT, load
 from matplotlib import image as png
 from tensorflow.examples.tutorials.mnist import input_data
+
+from conftest import ROOT, load
 
 TRAIN = 'ch04_cnn/mnist_train.py'
 EVAL = 'ch04_cnn/mnist_eval.py'

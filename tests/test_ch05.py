@@ -14,6 +14,7 @@ import time
 
 import numpy as np
 import pytest
+
 from conftest import ROOT, load
 
 CHAPTER = 'ch05_rnn_ptb/'

@@ -11,6 +11,7 @@ import tempfile
 import numpy as np
 import pytest
 import tensorflow as tf
+
 from conftest import ROOT, load
 
 CHAPTER = 'ch06_high_level_apis/'

@@ -8,9 +8,10 @@ import numpy as np
 import PIL.Image
 import pytest
 import tensorflow as tf
-from conftest import load
 from matplotlib import image as png
 from tensorflow.python.framework import ops
+
+from conftest import load
 
 TABLE = 'ch06_high_level_apis/pretrained_networks.py'
 CLASSIFY = 'ch06_high_level_apis/extras/classify_picture.py'

@@ -15,8 +15,9 @@ import threading
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import ROOT, load
 from matplotlib import image as png
+
+from conftest import ROOT, load
 
 PLACEMENT = 'ch07_acceleration/device_placement.py'
 MANUAL = 'ch07_acceleration/device_manual.py'

@@ -21,8 +21,9 @@ import portpicker
 import pytest
 import tensorflow as tf
 import yaml
-from conftest import ROOT, load
 from tensorflow.examples.tutorials.mnist import input_data
+
+from conftest import ROOT, load
 
 CHAPTER = 'ch07_acceleration/'
 LAUNCH = CHAPTER + 'launch.py'

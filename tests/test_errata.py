@@ -1,10 +1,14 @@
 """The printed forms that ERRATA.md calls wrong are wrong, and the tests that it names exist."""
+import glob
 import os
 import re
 
 import pytest
 import tensorflow as tf
+
 from conftest import ROOT, load
+
+KINDS = ['Misprints', 'Our copy of the article', 'Aged software', 'Choices of ours', 'Checked, and right']
 
 
 @pytest.mark.parametrize('printed', [
@@ -52,17 +56,33 @@ def test_decay_steps_are_whole_as_in_python_2(monkeypatch):
     assert seen == [6235 // 64]
 
 
-def test_the_tests_that_errata_name_exist():
-    text = open(os.path.join(ROOT, 'ERRATA.md'), encoding='utf-8').read()
+def test_each_block_has_its_parts_and_tests_that_exist():
+    with open(os.path.join(ROOT, 'ERRATA.md'), encoding='utf-8') as file:
+        text = file.read()
     defined = set()
-    for name in os.listdir(os.path.join(ROOT, 'tests')):
-        if name.endswith('.py'):
-            tests = re.findall(r'^def (test_\w+)', open(os.path.join(ROOT, 'tests', name)).read(), re.MULTILINE)
-            defined.update([name] + ['%s::%s' % (name, test) for test in tests])
+    for name in glob.glob(os.path.join(ROOT, 'tests', 'test_*.py')):
+        with open(name, encoding='utf-8') as file:
+            tests = re.findall(r'^def (test_\w+)', file.read(), re.MULTILINE)
+        name = os.path.basename(name)
+        defined.update([name] + ['%s::%s' % (name, test) for test in tests])
+    seen, wrong = set(), []
     for article in re.split('^## ', text, flags=re.MULTILINE)[1:]:
-        number = re.match(r'Article (\d)', article)
-        for name in re.findall(r'`(test_[\w.:]+)`', article):
-            # A name without a file is of the article's own.
-            if not name.startswith('test_errata') and '.py' not in name:
-                name = 'test_ch0%s.py::%s' % (number.group(1), name)
-            assert name in defined, '%s of ERRATA.md is no test' % name
+        chapter = re.match(r'Article (\d)', article)
+        for kind in re.split('^### ', article, flags=re.MULTILINE)[1:]:
+            assert kind.split('\n')[0] in KINDS
+            for block in re.split('^#### ', kind, flags=re.MULTILINE)[1:]:
+                number = re.match(r'<a id="([\d.]+)"></a>([\d.]+)', block)
+                assert number and number.group(1) == number.group(2) not in seen, block
+                seen.add(number.group(1))
+                parts = re.findall(r'^- (\w+):', block, re.MULTILINE)
+                if parts != ['printed', 'right', 'ours', 'test']:
+                    wrong.append('%s has the parts %s' % (number.group(1), parts))
+                test = block.split('- test:')[-1]
+                names = [name if '.py' in name else 'test_ch0%s.py::%s' % (chapter.group(1), name)
+                         for name in re.findall(r'`(test_[\w.:]+)`', test)]
+                wrong += ['%s names %s, which is no test' % (number.group(1), name)
+                          for name in names if name not in defined]
+                if not names and not test.strip().startswith('none'):
+                    wrong.append('%s has no test' % number.group(1))
+    assert not wrong, '\n'.join(wrong)
+    assert len(seen) > 200

@@ -1,7 +1,6 @@
-"""The notebooks: each runs, twice in one kernel, and what is stored in it is of one run on the real data."""
+"""The notebooks: each runs, and what is stored in it is of one run on the real data."""
 import base64
 import glob
-import inspect
 import io
 import os
 import re
@@ -10,11 +9,11 @@ import sys
 import nbformat
 import numpy as np
 import pytest
-from conftest import ROOT
 from nbclient.exceptions import CellExecutionError
 from PIL import Image
 
 import notebooks
+from conftest import ROOT
 
 CHAPTERS = sorted(os.path.basename(path) for path in glob.glob(os.path.join(ROOT, 'ch0*')))
 NOTEBOOKS = [os.path.relpath(path, ROOT) for path in notebooks.NOTEBOOKS]
@@ -39,10 +38,6 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == 'code']
 
 
-def text_of(notebook):
-    return '\n'.join(cell.source for cell in notebook.cells if cell.cell_type == 'markdown')
-
-
 def shown_code(notebook):
     return [output.data['text/markdown'] for cell in code_cells(notebook) for output in cell.outputs
             if 'text/markdown' in output.get('data', {})]
@@ -53,22 +48,21 @@ def printed(notebook):
                    if output.output_type == 'stream')
 
 
-def run(path, tmp_path, times=1):
+def run(path, tmp_path):
     """Run a notebook on the sample, with nothing of the user's own Jupyter."""
-    return notebooks.execute(os.path.join(ROOT, path), times, TMPDIR=str(tmp_path), IPYTHONDIR=str(tmp_path / 'i'))
+    return notebooks.execute(os.path.join(ROOT, path), TMPDIR=str(tmp_path), IPYTHONDIR=str(tmp_path / 'i'))
 
 
 def test_each_chapter_has_one_notebook():
     assert NOTEBOOKS == [os.path.join(folder, folder[:4] + '.ipynb') for folder in CHAPTERS]
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize('path', NOTEBOOKS)
-def test_runs_on_the_sample_twice_in_one_kernel(path, tmp_path):
-    again = run(path, tmp_path, times=2)
-    assert [cell.execution_count for cell in code_cells(again)] == [
-        len(code_cells(again)) + i + 1 for i in range(len(code_cells(again)))]
-    # The code that is shown is that of the scripts as they are now.
+def test_runs_on_the_sample(path, tmp_path):
+    again = run(path, tmp_path)
+    # The code that is shown is that of the programs as they are now.
     assert shown_code(again) == shown_code(read(path)), 'run `make notebooks NOTEBOOKS=%s`' % path[:4]
     assert not os.path.exists(os.path.join(ROOT, path + '.part'))
 
@@ -94,50 +88,7 @@ def test_nothing_of_a_machine_is_stored(path):
     assert len(text) < 400e3
 
 
-@pytest.mark.parametrize('path', NOTEBOOKS)
-def test_sections_are_those_of_the_chapter(path):
-    with open(os.path.join(ROOT, os.path.dirname(path), 'README.md'), encoding='utf-8') as file:
-        readme = file.read()
-    assert '(%s)' % os.path.basename(path) in readme, 'the README names the notebook'
-    rows = re.findall(r'(?m)^\| ([^|,]+?)(?:,[^|]*)? \| (?:\[|—)', readme.split('Not in the article')[0])
-    sections = [row for row in dict.fromkeys(rows) if row not in ('(none)', 'all')]
-    assert sections
-    text = text_of(read(path))
-    title = readme.split('\n')[0]
-    assert text.startswith(title + '\n')
-    headings = re.findall(r'(?m)^## (.*)$', text)
-    assert all(heading in readme for heading in headings)
-    # A row of the README may be of two sections.
-    assert [heading for heading in headings if heading in sections] == sections
-
-
-@pytest.mark.parametrize('path', NOTEBOOKS)
-def test_links_and_numbers_of_errata_lead_somewhere(path):
-    text = text_of(read(path))
-    folder = os.path.join(ROOT, os.path.dirname(path))
-    for link in re.findall(r'\]\((?!http)([^)#]+)', text):
-        assert os.path.exists(os.path.join(folder, link)), link
-    with open(os.path.join(ROOT, 'ERRATA.md'), encoding='utf-8') as file:
-        errata = set(re.findall(r'(?m)^\| (\d\.\d+) \|', file.read()))
-    for numbers in re.findall(r'\((\d\.\d{1,2}(?:(?:, | to | and )\d\.\d{1,2})*)\)', text):
-        assert set(re.findall(r'[\d.]+', numbers)) <= errata, numbers
-
-
-@pytest.mark.parametrize('path', NOTEBOOKS)
-def test_no_code_is_typed_twice(path):
-    first, *others = [cell.source for cell in code_cells(read(path))]
-    template = [cell.source for cell in code_cells(read(NOTEBOOKS[0]))][0]
-    assert first == template.replace(os.path.dirname(NOTEBOOKS[0]), os.path.dirname(path))
-    scripts = set()
-    for script in glob.glob(os.path.join(ROOT, os.path.dirname(path), '*.py')):
-        with open(script, encoding='utf-8') as file:
-            scripts.update(line.strip() for line in file if not re.match('import |from ', line))
-    for source in others:
-        assert source.count('\n') < 10, source
-        typed = {line.strip() for line in source.split('\n')}
-        assert not {line for line in typed & scripts if len(line) > 10}, source
-
-
+@pytest.mark.slow
 def test_a_cell_that_fails_is_an_error(tmp_path):
     bad = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (
         'print(1)', 'import sys; sys.exit(2)')])
@@ -146,6 +97,7 @@ def test_a_cell_that_fails_is_an_error(tmp_path):
         run(str(tmp_path / 'bad.ipynb'), tmp_path)
 
 
+@pytest.mark.slow
 def test_the_kernel_is_the_python_that_runs(tmp_path):
     good = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell('import sys; print(sys.executable)')])
     nbformat.write(good, str(tmp_path / 'good.ipynb'))
@@ -177,4 +129,3 @@ def test_storing_the_sample_is_refused(monkeypatch):
     monkeypatch.setattr(sys, 'argv', ['notebooks.py'])
     with pytest.raises(SystemExit, match='TF_TUTORIAL_DATA=sample'):
         notebooks.main()
-    assert 'make notebooks' in inspect.getdoc(notebooks)

@@ -26,15 +26,14 @@ NOTEBOOKS = sorted(glob.glob(os.path.join(ROOT, 'ch0*', '*.ipynb')))
 CELL_SECS = 1200        # longest time for a cell; on an idle machine none takes over two minutes
 
 
-def execute(path, times=1, **environment):
+def execute(path, **environment):
     """Run a notebook's cells in order, as Jupyter does: in the notebook's folder, in a new kernel.
 
     Args:
         path: the notebook. It is read only.
-        times: how often to run all cells, one time after the other in the same kernel.
         environment: variables of the environment to add for the kernel.
     Returns:
-        The notebook with the outputs of the last time.
+        The notebook with its outputs.
     Raises:
         nbclient.exceptions.CellExecutionError: a cell ended with an error.
     """
@@ -50,9 +49,8 @@ def execute(path, times=1, **environment):
     env.pop('PYTEST_CURRENT_TEST', None)
     # cleanup_kc: else the kernel outlives this, as the manager is ours.
     with client.setup_kernel(env=env, cleanup_kc=True):
-        for _ in range(times):
-            for index, cell in enumerate(notebook.cells):
-                client.execute_cell(cell, index)
+        for index, cell in enumerate(notebook.cells):
+            client.execute_cell(cell, index)
     return notebook
 
 

@@ -143,7 +143,8 @@ def try_fault(fault):
             caught = ''
     before = ' '.join(code[start:end].decode().split())
     row = dict(zip(COLUMNS, [path, line, before[:70], ' '.join(after.split()), caught, '']))
-    print('%-14s %s:%d  %s -> %s' % (caught or 'NOT CAUGHT', path, line, row['before'], row['after']), flush=True)
+    print('%-14s %s:%d  %s -> %s' % (caught or 'NOT CAUGHT', path, line, row['before'], row['after']),
+          flush=True)
     return row
 
 
