@@ -54,14 +54,19 @@ def real_data(request):
 
 def load(path):
     """Import a program, with its constants as printed whatever an earlier test made of them."""
-    from companion import checkpoint
     for name in list(sys.modules):
         if name.startswith('ch0'):
             del sys.modules[name]
-    for lock in checkpoint.LOCKS.values():      # of trainings that were of this process
+    release_locks()
+    return importlib.import_module(os.path.splitext(path)[0].replace('/', '.'))
+
+
+def release_locks():
+    """Free the folders of the trainings that ran in this process, as its end would."""
+    from companion import checkpoint
+    for lock in checkpoint.LOCKS.values():
         lock.close()
     checkpoint.LOCKS.clear()
-    return importlib.import_module(os.path.splitext(path)[0].replace('/', '.'))
 
 
 @pytest.fixture
@@ -71,6 +76,7 @@ def run_script(capsys):
         module = load(path)
         capsys.readouterr()
         module.main([str(flag) for flag in flags])
+        release_locks()
         return capsys.readouterr().out
     return run
 
