@@ -6,15 +6,14 @@ Article 7 TensorFlow 计算加速, section 多 GPU 并行; the measurement is no
     python ch07_acceleration/extras/input_speed.py --ways 0 4 6 --repeats 3        # some of them
     python ch07_acceleration/extras/input_speed.py --help                          # lists them
 
-Shows the examples per second of one training with other inputs, batch sizes, numbers of towers, threads, and
-with the compiler XLA. Every example counts once, and the time is of STEPS steps in a row after WARMUP steps.
-Each measurement is a process of its own; all ways take turns, so that whatever else the machine does slows
-all down. The ratio is the median over the rounds of way / way 0, the printed input, in the same round.
+Shows the examples/sec of the same training with other inputs, batch sizes, numbers of towers, threads, and
+with the compiler XLA. Every example counts once, and the time is of STEPS consecutive steps after WARMUP
+steps. Each measurement has its own process; all ways take turns, so that whatever else the machine does slows
+down all of them. The ratio is the median over the rounds of way / way 0, the printed input.
 
-Takes six minutes on two cores. Expect the printed input to be what holds the training up: three times the
-rate or more where whole batches are parsed, near that of one constant batch where nothing is parsed. More
-towers are worth little where all are on the same cores, and one with a larger batch more. Saves a picture and
-a JSON file.
+Takes six minutes on two cores. Expect the printed input to be the bottleneck: three times the rate or more
+where whole batches are parsed, close to that of one constant batch where nothing is parsed. More towers gain
+little where all share the cores; one tower with a larger batch gains more. Saves a picture and a JSON file.
 """
 from companion import cli, figures
 
@@ -43,12 +42,12 @@ JSON = 'runs/ch07_acceleration/input_speed.json'
 
 
 def batch_size():
-    """Pictures in a step."""
+    """Return the number of images in a step."""
     return multi_gpu_mnist.N_GPU * multi_gpu_mnist.BATCH_SIZE
 
 
 def parse(serialized_examples):
-    """Parse records, a string tensor [n] with n known: pictures float32 [n, 784], labels int32 [n]."""
+    """Parse records, a string tensor [n]: images, float32 [n, 784], and labels, int32 [n]."""
     features = tf.parse_example(serialized_examples, features={
         'image_raw': tf.FixedLenFeature([], tf.string),
         'label': tf.FixedLenFeature([], tf.int64)})
@@ -56,8 +55,23 @@ def parse(serialized_examples):
     return tf.cast(images, tf.float32), tf.cast(features['label'], tf.int32)
 
 
+def parse_one(record):
+    """Parse one record: an image, float32 [784], and its label, int32."""
+    images, labels = parse([record])
+    return images[0], labels[0]
+
+
+def queue_of_threads():
+    """The printed queue, filled by four threads."""
+    filename_queue = tf.train.string_input_producer([multi_gpu_mnist.DATA_PATH])
+    _, record = tf.TFRecordReader().read(filename_queue)
+    return tf.train.shuffle_batch(
+        parse_one(record), batch_size(), capacity=10000 + 3 * batch_size(), min_after_dequeue=10000,
+        num_threads=4)
+
+
 def queue_of_many():
-    """The same queue, filled by 100 records at a time that are parsed at once."""
+    """The same queue, filled with 100 records at a time that are parsed at once."""
     filename_queue = tf.train.string_input_producer([multi_gpu_mnist.DATA_PATH])
     _, records = tf.TFRecordReader().read_up_to(filename_queue, 100)
     return tf.train.shuffle_batch(
@@ -66,10 +80,7 @@ def queue_of_many():
 
 
 def tfdata_of_one(num_parallel_calls=None):
-    """tf.data that parses each record by itself, as the queue does."""
-    def parse_one(record):
-        images, labels = parse([record])
-        return images[0], labels[0]
+    """tf.data that parses the records one by one, as the queue does."""
     dataset = tf.data.TFRecordDataset(multi_gpu_mnist.DATA_PATH, buffer_size=2 ** 20)
     dataset = dataset.map(parse_one, num_parallel_calls).shuffle(10000).repeat()
     dataset = dataset.batch(batch_size(), drop_remainder=True).prefetch(2)
@@ -77,7 +88,7 @@ def tfdata_of_one(num_parallel_calls=None):
 
 
 def memory():
-    """All pictures in memory, each step a choice of them; nothing is read or parsed in training."""
+    """All images in memory, of which each step draws some; nothing is read or parsed in training."""
     images, labels = mnist_to_tfrecords.read(multi_gpu_mnist.DATA_PATH)
     dataset = tf.data.Dataset.range(len(labels)).shuffle(len(labels)).repeat()
     indices = dataset.batch(batch_size(), drop_remainder=True).make_one_shot_iterator().get_next()
@@ -86,21 +97,21 @@ def memory():
 
 
 def constant():
-    """The same pictures in every step: the rate of the training alone."""
+    """The same images in every step: the rate of the training alone."""
     images, labels = mnist_to_tfrecords.read(multi_gpu_mnist.TEST_PATH)
     chosen = [i % len(labels) for i in range(batch_size())]
-    # A variable, as the optimiser would compute with a constant ahead of time.
+    # Variables: with constants, TensorFlow would compute parts of the step once, ahead of time.
     x, y_ = (tf.get_variable(name, initializer=values, trainable=False) for name, values in (
         ('x', images[chosen].astype('float32')), ('y_', labels[chosen].astype('int32'))))
     return x, y_
 
 
-# Name, input, towers, batch of a tower, and what is set in the session's configuration.
+# Name, input, towers, batch of a tower, and settings of the session's configuration.
 WAYS = [
     ('queue, as printed', multi_gpu_mnist.get_input, 4, 100, {}),
     ('queue, 1 tower', multi_gpu_mnist.get_input, 1, 100, {}),
     ('queue, 2 towers', multi_gpu_mnist.get_input, 2, 100, {}),
-    ('queue, 4 threads fill it', lambda: multi_gpu_mnist.get_input(4), 4, 100, {}),
+    ('queue, 4 threads fill it', queue_of_threads, 4, 100, {}),
     ('queue, records parsed by 100', queue_of_many, 4, 100, {}),
     ('tf.data, records parsed one by one', tfdata_of_one, 4, 100, {}),
     ('tf.data, batches parsed', multi_gpu_mnist_tfdata.get_input, 4, 100, {}),
@@ -109,11 +120,37 @@ WAYS = [
     ('tf.data, batches parsed, 1 thread for all', multi_gpu_mnist_tfdata.get_input, 4, 100,
      {'intra_op_parallelism_threads': 1, 'inter_op_parallelism_threads': 1}),
     ('tf.data, batches parsed, XLA', multi_gpu_mnist_tfdata.get_input, 4, 100, {'xla': True}),
-    ('all pictures in memory', memory, 4, 100, {}),
-    ('all pictures in memory, 1 tower, batch 400', memory, 1, 400, {}),
+    ('all images in memory', memory, 4, 100, {}),
+    ('all images in memory, 1 tower, batch 400', memory, 1, 400, {}),
     ('one constant batch', constant, 4, 100, {}),
     ('one constant batch, XLA', constant, 4, 100, {'xla': True}),
 ]
+
+
+def build(get_input):
+    """Build the training of multi_gpu_mnist.py without its summaries.
+
+    Returns:
+        The training operation and the loss of the last tower.
+    """
+    with tf.device('/cpu:0'):
+        x, y_ = (tf.split(part, multi_gpu_mnist.N_GPU) for part in get_input())
+        regularizer = tf.contrib.layers.l2_regularizer(multi_gpu_mnist.REGULARAZTION_RATE)
+        global_step = tf.get_variable(
+            'global_step', [], initializer=tf.constant_initializer(0), trainable=False)
+        opt = tf.train.GradientDescentOptimizer(tf.train.exponential_decay(
+            multi_gpu_mnist.LEARNING_RATE_BASE, global_step, 60000 // multi_gpu_mnist.BATCH_SIZE,
+            multi_gpu_mnist.LEARNING_RATE_DECAY))
+        tower_grads = []
+        for i in range(multi_gpu_mnist.N_GPU):
+            with tf.device(multi_gpu_mnist.tower(i)), tf.name_scope('GPU_%d' % i) as scope, \
+                    tf.variable_scope(tf.get_variable_scope(), reuse=i > 0):
+                cur_loss = multi_gpu_mnist.get_loss(x[i], y_[i], regularizer, scope)
+                tower_grads.append(opt.compute_gradients(cur_loss))
+        averages = tf.train.ExponentialMovingAverage(multi_gpu_mnist.MOVING_AVERAGE_DECAY, global_step)
+        return tf.group(
+            opt.apply_gradients(multi_gpu_mnist.average_gradients(tower_grads), global_step=global_step),
+            averages.apply(tf.trainable_variables())), cur_loss
 
 
 def measure(number):
@@ -123,16 +160,15 @@ def measure(number):
         Examples per second; NaN if the way is with XLA, and XLA compiles nothing in this TensorFlow.
     """
     _, get_input, multi_gpu_mnist.N_GPU, multi_gpu_mnist.BATCH_SIZE, settings = WAYS[number]
-    devices, n_cpu = multi_gpu_mnist.tower_devices()
-    multi_gpu_mnist.N_GPU = len(devices)
-    config = tf.ConfigProto(allow_soft_placement=True, device_count={'CPU': n_cpu})
+    multi_gpu_mnist.N_GPU = multi_gpu_mnist.count_towers()
+    config = tf.ConfigProto(allow_soft_placement=True, device_count={'CPU': multi_gpu_mnist.N_GPU + 1})
     for name, value in settings.items():
         if name == 'xla':
             config.graph_options.optimizer_options.global_jit_level = tf.OptimizerOptions.ON_1
         else:
             setattr(config, name, value)
     with tf.Graph().as_default():
-        train_op, cur_loss, _ = multi_gpu_mnist.build(devices, get_input)
+        train_op, cur_loss = build(get_input)
         with tf.Session(config=config) as sess:
             tf.global_variables_initializer().run()
             coord = tf.train.Coordinator()
@@ -155,10 +191,10 @@ def measure(number):
 
 
 def measure_in_process(number):
-    """Call `measure` in a process of its own, for threads and XLA are set once in a process."""
+    """Call `measure` in a new process, as threads and XLA are set only once in a process."""
     environment = dict(os.environ)
     if 'xla' in WAYS[number][4]:
-        # Without it, XLA in a session is for GPUs alone.
+        # Without this, XLA compiles for GPUs only.
         environment['TF_XLA_FLAGS'] = '--tf_xla_cpu_global_jit'
     child = subprocess.run(
         [sys.executable, os.path.abspath(__file__), '--measure', str(number), '--steps', str(STEPS),
@@ -182,7 +218,7 @@ def figure_of(results):
     axes.set_yticks(range(len(results)))
     axes.set_yticklabels([result['way'] for result in results])
     axes.invert_yaxis()
-    axes.set_xlabel('distinct examples per second (in white: ratio to the first)')
+    axes.set_xlabel('distinct examples/sec (in white: ratio to the first)')
     figure.tight_layout()
     return figure
 
@@ -201,7 +237,7 @@ def save_json(results, path):
 
 def main(argv=None):
     numbers = list(range(len(WAYS)))
-    # A process that measures is handed the record files, and has no need of the data set.
+    # A process that measures gets the record files as flags, and does not need the data set.
     measuring = '--measure' in (sys.argv if argv is None else argv)
     ways = ''.join('%4d  %s\n' % (i, way[0]) for i, way in enumerate(WAYS))
     parser = cli.Parser(__doc__ + '\nThe ways:\n' + ways, data=None if measuring else 'mnist', seed=False)
@@ -215,11 +251,10 @@ def main(argv=None):
         vars(multi_gpu_mnist),
         DATA_PATH='file of the training records',
         TEST_PATH='file of the test records')
-    parser.add_argument('--ways', type=int, nargs='+', choices=numbers, default=numbers, metavar='N',
-                        help='the ways to measure, of the list above; 0, the printed input, is always '
-                             'measured (default: all)')
+    parser.add_argument('--ways', dest='chosen', type=int, nargs='+', choices=numbers, default=numbers, metavar='N',
+                        help='the ways to measure, of the list above; 0 is always measured (default: all)')
     parser.add_argument('--measure', type=int, choices=numbers, metavar='N',
-                        help='measure one way, once, in this process, and print examples per second alone')
+                        help='measure one way, once, in this process, and print only examples/sec')
     parser.add_argument('--picture', default='runs/ch07_acceleration/input_speed.png', metavar='FILE',
                         help='the picture to save (default: %(default)s)')
     if measuring:
@@ -231,8 +266,8 @@ def main(argv=None):
 
     args = multi_gpu_mnist.parse(parser, argv)
     cli.set_constants(globals(), args)
-    cli.set_constants(vars(multi_gpu_mnist), args)
-    ways = sorted(set([0] + args.ways))
+    figures.check(args.picture)
+    ways = sorted(set([0] + args.chosen))
     print('TensorFlow %s%s, %d cores, %d GPU(s)' % (
         tf.__version__, ' with MKL' if IsMklEnabled() else '', os.cpu_count(),
         len(tf.config.experimental.list_physical_devices('GPU'))))
@@ -244,7 +279,7 @@ def main(argv=None):
                 bar.update()
 
     results = []
-    print('\n%-46s  %10s  %10s  %5s' % ('distinct examples per second', 'median', 'lowest', 'ratio'))
+    print('\n%-46s  %10s  %10s  %5s' % ('distinct examples/sec', 'median', 'lowest', 'ratio'))
     for number in ways:
         name, _, towers, batch, _ = WAYS[number]
         if math.isnan(sum(rates[number])):
