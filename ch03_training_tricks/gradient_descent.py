@@ -1,13 +1,13 @@
-"""Minimise J(x) = x^2 by gradient descent with three learning rates, by hand and in TensorFlow.
+"""Minimize J(x) = x^2 by gradient descent with three learning rates, by hand and in TensorFlow.
 
 Article 3 训练神经网络模型的常用方法, sections 梯度下降算法 (table 1) and 学习率的设置 (table 2).
 
     python ch03_training_tricks/gradient_descent.py
 
-Shows both tables row by row, with the two misprints of table 1 (rows 4 and 5 start from 0.8) put right;
-that x swings between 5 and -5 for ever at rate 1; that it is 4.95 after five steps at rate 0.001; and how
+Shows both tables row by row, with the two misprints of table 1 corrected (rows 4 and 5 start from 0.8);
+that x swings between 5 and -5 forever at rate 1; that it is 4.95 after five steps at rate 0.001; and how
 many steps bring it to 0.05: 2301 at 0.001 (article: about 2300), 6 at 0.3 (article: 5, which reach 0.0512).
-Takes five seconds.
+Saves a picture of the three descents, as figure 1 is a drawing of one. Takes five seconds.
 """
 from companion import cli, figures
 
@@ -19,16 +19,16 @@ TARGET = 0.05
 
 
 def table(x, learning_rate, rows):
-    """Print the article's table: step, x, gradient x learning rate, updated x."""
+    """Print the article's table: step, x, gradient * 学习率 (learning rate), new x."""
     print('learning rate %g' % learning_rate)
     for step in range(1, rows + 1):
-        move = 2 * x * learning_rate
+        move = 2 * x * learning_rate             # the gradient of x^2 is 2x
         print('%d  %.6g  2*%.6g*%g=%.6g  %.6g-%s=%.6g' % (
             step, x, x, learning_rate, move, x, '%.6g' % move if move >= 0 else '(%.6g)' % move, x - move))
         x -= move
 
 
-def minimise(x_start, learning_rate, steps):
+def minimize(x_start, learning_rate, steps):
     """Run tf.train.GradientDescentOptimizer on x^2; return x before the first and after each step."""
     with tf.Graph().as_default():
         x = tf.Variable(x_start, dtype=tf.float64)
@@ -53,10 +53,12 @@ def main(argv=None):
                         help='the PNG file to save (default: %(default)s)')
     args = parser.parse(argv)
     cli.set_constants(globals(), args)
+    figures.check(args.picture)
 
     table(args.x_start, 0.3, 5)
     table(args.x_start, 1.0, 3)
-    paths = {rate: minimise(args.x_start, rate, steps) for rate, steps in [(0.3, 10), (1.0, 10), (0.001, 2400)]}
+    paths = {rate: minimize(args.x_start, rate, steps)
+             for rate, steps in [(0.3, 10), (1.0, 10), (0.001, 2400)]}
     print('TensorFlow at 0.3: %s' % ' '.join('%.4g' % x for x in paths[0.3][:6]))
     print('TensorFlow at 1: %s' % ' '.join('%.4g' % x for x in paths[1.0][:4]))
     print('TensorFlow at 0.001, after 5 steps: %.2f' % paths[0.001][5])
@@ -65,7 +67,7 @@ def main(argv=None):
         if steps is None:
             print('|x| > %g at learning rate %g after %d steps' % (TARGET, rate, len(paths[rate]) - 1))
             continue
-        print('x <= %g at learning rate %g: after %d steps (x = %.4f, one step before %.4f)' % (
+        print('x <= %g at learning rate %g: after %d steps (x = %.5f, one step before %.5f)' % (
             TARGET, rate, steps, paths[rate][steps], paths[rate][max(steps - 1, 0)]))
 
     figure = matplotlib.figure.Figure(figsize=(12, 4))

@@ -1,47 +1,34 @@
-"""The forward pass of article 3's network: 784 pixels, 500 ReLU nodes, 10 logits.
+"""The forward pass of article 3's network: 784 pixels, 500 hidden nodes with ReLU, 10 logits.
 
 Article 3 训练神经网络模型的常用方法, section TensorFlow 最佳实践样例程序, mnist_inference.py.
-A library: mnist_train.py and mnist_eval.py call it, so that both use the very same network.
+A library without a command: mnist_train.py and mnist_eval.py call it, so that both use exactly the same
+network.
 """
 import tensorflow as tf
 
-# The network's structure.
 INPUT_NODE = 784
 OUTPUT_NODE = 10
-LAYER1_NODE = 500
+LAYER1_NODE = 500                                # 隐藏层 (hidden layer)
 
 
 def get_weight_variable(shape, regularizer):
-    """Get or create the variable `weights`; its regularisation loss joins the collection 'losses'.
-
-    Args:
-        shape: [inputs, outputs].
-        regularizer: a function from a tensor to a scalar loss, or None for no loss.
-    Returns:
-        The float32 variable of that shape.
-    """
-    # get_variable, not Variable: evaluation gets the same names, and restores the moving averages
-    # under them.
+    # tf.get_variable: evaluation gets variables of the same names, and can restore the 滑动平均 (moving
+    # averages) under them.
     weights = tf.get_variable(
         "weights", shape,
         initializer=tf.truncated_normal_initializer(stddev=0.1))
 
-    # 'losses' is a collection of our own, which TensorFlow neither fills nor reads by itself.
-    if regularizer != None:  # noqa: E711 (as printed)
+    # 集合 (collection) 'losses': the 正则化 (regularization) loss of each weight matrix. It is the program's
+    # own: TensorFlow neither fills nor reads it by itself.
+    if regularizer != None:
         tf.add_to_collection('losses', regularizer(weights))
     return weights
 
 
+# 前向传播 (forward pass): pixels from 0 to 1, float32 [batch, INPUT_NODE], to logits [batch, OUTPUT_NODE].
 def inference(input_tensor, regularizer):
-    """Build the network.
-
-    Args:
-        input_tensor: float32 [batch, INPUT_NODE], pixels from 0 to 1.
-        regularizer: as in get_weight_variable; None in evaluation.
-    Returns:
-        Logits, float32 [batch, OUTPUT_NODE].
-    """
     with tf.variable_scope('layer1'):
+        # A second call in one graph needs reuse=True: see extras/predict_digit.py.
         weights = get_weight_variable(
             [INPUT_NODE, LAYER1_NODE], regularizer)
         biases = tf.get_variable(
@@ -60,10 +47,11 @@ def inference(input_tensor, regularizer):
     return layer2
 
 
+# What the article does not have: flags.
 def add_constants(parser):
-    """Make the network's structure flags, here and for the programs that use it."""
+    """Make flags of the network's sizes, for the programs that use it."""
     parser.add_constants(
         globals(),
-        INPUT_NODE='pixels of a picture',
+        INPUT_NODE='pixels of an image',
         OUTPUT_NODE='classes',
         LAYER1_NODE='nodes of the hidden layer, in evaluation as in training')

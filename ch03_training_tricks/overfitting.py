@@ -4,10 +4,11 @@ Article 3 训练神经网络模型的常用方法, section 过拟合问题 (figu
 
     python ch03_training_tricks/overfitting.py
 
-Saves figure 2 as a picture: the two classes of points and each model's border between them. Prints the
-accuracy on the points of training and on fresh ones: the third model, which has more parameters than there
-are points, takes its loss to zero on the first and is worse than the second on the others. The square is a
-fresh point that the third alone gets wrong. Takes ten seconds.
+Saves figure 2 as a picture: the points of both classes, X and O, first with the true border between the
+classes and the points that noise has put on its wrong side, then with the border that each model has learned.
+Prints the accuracy on the points that the models were trained on and on fresh ones: the third model, which
+has more parameters than there are points, brings its loss to zero on the first and is worse than the second
+on the others. The square is a fresh X that the third model alone calls an O. Takes ten seconds.
 """
 from companion import cli, figures
 
@@ -17,22 +18,30 @@ import tensorflow as tf
 
 # The article gives a drawing and no data; points and models are ours.
 POINTS = 100
+NOISE = 0.1
 TRAINING_STEPS = 3000
 LEARNING_RATE = 0.01
-MODELS = [('too simple', [], 0.0), ('suitable', [16], 0.003), ('overfitted', [100, 100], 0.0)]
+# Name, nodes of the 隐藏层 (hidden layers), weight of the L2 正则化 (regularization).
+MODELS = [('too simple', [], 0.0), ('suitable', [16], 0.003), ('overfitted', [100, 100], 0.0)]      # 过拟合
+CLASSES = 'XO'                                   # class 0, below the border, and class 1, above it
+
+
+def border(x):
+    """The true border between the classes."""
+    return 0.6 * np.sin(4 * x)
 
 
 def make_points(count, noise, seed):
-    """Generate points in a square; class 1 lies above a wave, and a share `noise` has the wrong class.
+    """Generate points in a square, and give a share `noise` of them the wrong class.
 
     Returns:
-        Float arrays [count, 2] and [count, 1].
+        The points, float [count, 2], their classes, float [count, 1], and which are wrong, bool [count].
     """
     random = np.random.RandomState(seed)
     points = random.uniform(-1, 1, (count, 2))
-    classes = points[:, 1] > 0.6 * np.sin(4 * points[:, 0])
-    classes ^= random.rand(count) < noise
-    return points, classes[:, None].astype(float)
+    wrong = random.rand(count) < noise
+    classes = (points[:, 1] > border(points[:, 0])) ^ wrong
+    return points, classes[:, None].astype(float), wrong
 
 
 def fit(points, classes, layers, weight_decay, queries):
@@ -66,44 +75,57 @@ def main(argv=None):
     parser = cli.Parser(__doc__, seed=False)
     parser.add_constants(
         globals(),
-        POINTS='points of training',
+        POINTS='points to train on',
         TRAINING_STEPS='training steps of each model',
         LEARNING_RATE='learning rate of Adam')
+    parser.add_constants(globals(), cli.fraction, NOISE='share of the points that get the wrong class')
     parser.add_argument('--picture', default='runs/ch03_training_tricks/overfitting.png', metavar='FILE',
                         help='the PNG file to save (default: %(default)s)')
     args = parser.parse(argv)
     cli.set_constants(globals(), args)
+    figures.check(args.picture)
 
-    points, classes = make_points(POINTS, noise=0.1, seed=1)
-    fresh, fresh_classes = make_points(5000, noise=0.1, seed=2)
+    points, classes, wrong = make_points(POINTS, NOISE, seed=1)
+    fresh, fresh_classes, _ = make_points(5000, NOISE, seed=2)
     grid = np.stack(np.meshgrid(np.linspace(-1, 1, 200), np.linspace(-1, 1, 200)), axis=-1)
+    print('%d points: %d X below the border 0.6 sin(4x), %d O above; %d are on the wrong side, as noise' % (
+        POINTS, (classes == 0).sum(), (classes == 1).sum(), wrong.sum()))
 
     answers = []
     for name, layers, weight_decay in MODELS:
         with tf.Graph().as_default():
             all_logits, parameters, loss = fit(
                 points, classes, layers, weight_decay, [points, fresh, grid.reshape(-1, 2)])
-        answers.append([logits > 0 for logits in all_logits])
+        answers.append([(logits > 0).astype(int) for logits in all_logits])
         on_points, on_fresh, _ = answers[-1]
         print('%-11s  accuracy on its %d points %.3f, on %d fresh ones %.3f' % (
             name, POINTS, (on_points == classes).mean(), len(fresh), (on_fresh == fresh_classes).mean()))
         print('             %d parameters, cross entropy on its points %.4f' % (parameters, loss))
 
-    # The article's light square: a fresh point that only the overfitted model gets wrong.
-    square = int(((answers[1][1] == fresh_classes) & (answers[2][1] != fresh_classes)).argmax())
-    print('a fresh point at (%.2f, %.2f) is of class %d; called %s' % (
-        tuple(fresh[square]) + (fresh_classes[square], ', '.join(
-            '%d (%s)' % (on_fresh[square], name) for (name, _, _), (_, on_fresh, _) in zip(MODELS, answers)))))
+    # The article's light square: it belongs with the X's, and the overfitted model calls it an O.
+    squares = (fresh_classes == 0) & (answers[1][1] == 0) & (answers[2][1] == 1)
+    square = int(squares.argmax()) if squares.any() else None
+    if square is None:
+        print('no fresh X that the overfitted model alone calls an O')
+    else:
+        called = ', '.join('%s (%s)' % (CLASSES[on_fresh[square, 0]], name)
+                           for (name, _, _), (_, on_fresh, _) in zip(MODELS, answers))
+        print('the square, a fresh point at (%.2f, %.2f), is an X; called %s' % (*fresh[square], called))
 
-    figure = matplotlib.figure.Figure(figsize=(12, 4))
-    for axes, (name, _, _), (_, _, on_grid) in zip(figure.subplots(1, 3), MODELS, answers):
-        axes.contourf(grid[..., 0], grid[..., 1], on_grid.reshape(200, 200), levels=1,
-                      colors=['white', 'lightgray'])
-        for marker, cls in (('x', 0), ('o', 1)):
-            axes.plot(*points[classes[:, 0] == cls].T, 'k' + marker, markersize=5, fillstyle='none')
-        axes.plot(*fresh[square], 's', markersize=9, color='tab:orange', label='fresh, class %d' % fresh_classes[square])
-        axes.legend(loc='lower right')
-        axes.set(title=name, xticks=[], yticks=[])
+    figure = matplotlib.figure.Figure(figsize=(16, 4))
+    truth = grid[..., 1] > border(grid[..., 0])
+    panels = [('the points; ringed: on the wrong side', truth)] + [
+        (name, on_grid.reshape(200, 200)) for (name, _, _), (_, _, on_grid) in zip(MODELS, answers)]
+    for axes, (title, region) in zip(figure.subplots(1, 4), panels):
+        axes.contourf(grid[..., 0], grid[..., 1], region, levels=1, colors=['white', 'lightgray'])
+        for marker, color, cls in (('x', 'black', 0), ('o', 'dimgray', 1)):
+            axes.plot(*points[classes[:, 0] == cls].T, marker, color=color, markersize=5, fillstyle='none')
+        axes.set(title=title, xticks=[], yticks=[])
+        if region is truth:
+            axes.plot(*points[wrong].T, 'o', markersize=11, fillstyle='none', color='tab:red')
+        elif square is not None:
+            axes.plot(*fresh[square], 's', markersize=9, color='tab:orange', label='a fresh X')
+            axes.legend(loc='lower right')
     figure.tight_layout()
     figures.save(figure, args.picture)
 
