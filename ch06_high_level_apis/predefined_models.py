@@ -4,13 +4,12 @@ Article 6 TensorFlow 高层封装, section tf.contrib.learn.
 
     python ch06_high_level_apis/predefined_models.py
 
-Shows the five models that the article names, each told the columns of the input and little else. Two are
-classifiers. Three are regressors, and what comes of a regressor here is that a digit is taken for a
-quantity, and the answer rounded; logistic regression is for two classes, so it is asked for even digits, and
-LogisticRegressor wants a model function of one's own, unlike the others. The accuracy is scikit-learn's, on
-the test data. Nothing is kept. Takes half a minute on two cores. Expect accuracies near 0.92 and 0.95 from
-LinearClassifier and DNNClassifier, 0.26 and 0.45 from LinearRegressor and DNNRegressor, and 0.89 for
-LogisticRegressor's easier question.
+Shows the five models that the article names, each made in one line from the columns of the input. Two are
+classifiers. Two are regressors: a regressor treats the digit as a number; we round its prediction. The
+fifth, LogisticRegressor, needs a model function, unlike the others, and is for two classes, so it tells even
+digits from odd ones. The accuracy is scikit-learn's, on the test data. Nothing is kept. Takes half a minute
+on two cores. Expect accuracies near 0.92 and 0.95 from LinearClassifier and DNNClassifier, 0.26 and 0.45
+from LinearRegressor and DNNRegressor, and 0.89 for LogisticRegressor's easier question.
 """
 from companion import cli
 
@@ -27,22 +26,23 @@ cli.quiet()     # the first use of tf.contrib prints a banner
 layers = tf.contrib.layers
 learn = tf.contrib.learn
 
-# The article gives no program and no numbers here; all of these are ours.
+# Ours: the article gives neither a program nor numbers here.
 LAYER1_NODE = 500
 BATCH_SIZE = 100
 TRAINING_STEPS = 1000
-LEARNING_RATE = 0.1     # of LogisticRegressor; the others have the library's own
+LEARNING_RATE = 0.1     # of LogisticRegressor; the others have the library's defaults
 
 
 def logistic_model(input, target, mode):
-    """Describe logistic regression for LogisticRegressor.
+    """Describe 逻辑回归 (logistic regression) for LogisticRegressor.
 
     Args:
-        input: pictures, float32 [batch, 784].
+        input: images, float32 [batch, 784].
         target: 1 or 0, [batch]; or None, as in prediction.
         mode: one of tf.contrib.learn.ModeKeys.
     Returns:
-        The probability of 1, float32 [batch], the loss, and the training step. No target, no loss, no step.
+        The probability of 1, float32 [batch], the loss, and the training step; the last two are None without
+        a target.
     """
     logits = tf.squeeze(layers.fully_connected(input, 1, activation_fn=None), axis=1)
     if target is None:
@@ -54,14 +54,14 @@ def logistic_model(input, target, mode):
 
 
 def models(columns, folder, seed):
-    """Make the five models.
+    """Make the five models: 预定义的 Estimator (predefined Estimators).
 
     Args:
-        columns: what the input consists of, feature columns of tf.contrib.layers.
-        folder: where each may have its checkpoints.
+        columns: the feature columns of the input, of tf.contrib.layers.
+        folder: where each model may save its checkpoints.
         seed: random seed, or None.
     Returns:
-        A list of pairs: what to ask the model, 'digit' or 'even'; and the model, untrained.
+        A list of pairs: the question for the model, 'digit' or 'even', and the model, untrained.
     """
     def config(name):
         return learn.RunConfig(tf_random_seed=seed, model_dir=os.path.join(folder, name))
@@ -79,17 +79,15 @@ def main(argv=None):
     parser.add_constants(
         globals(),
         LAYER1_NODE='nodes of the hidden layer of the DNN models',
-        BATCH_SIZE='pictures in a batch',
+        BATCH_SIZE='images in a batch',
         TRAINING_STEPS='training steps of each model',
         LEARNING_RATE='learning rate of LogisticRegressor')
     args = parser.parse(argv)
     cli.set_constants(globals(), args)
 
     mnist = input_data.read_data_sets(args.data_dir, seed=args.seed)
-    if BATCH_SIZE > mnist.train.num_examples:
-        raise cli.UserError('--batch_size %d is more than the %d training pictures' % (
-            BATCH_SIZE, mnist.train.num_examples))
-    # Here one column of 784 numbers.
+    cli.check_batch_size(BATCH_SIZE, mnist.train.num_examples)
+    # One column of 784 numbers.
     columns = learn.infer_real_valued_columns_from_input(mnist.train.images)
 
     with tempfile.TemporaryDirectory() as folder:
@@ -99,9 +97,8 @@ def main(argv=None):
             try:
                 model.fit(mnist.train.images, target, batch_size=BATCH_SIZE, steps=TRAINING_STEPS)
             except tf.train.NanLossDuringTrainingError:
-                raise cli.UserError('the loss is no longer a number: lower --learning_rate (now %g)' % (
-                    LEARNING_RATE))
-            # Labels, of a classifier; of the others quantities or probabilities, to be rounded.
+                raise cli.UserError('the loss is NaN: lower --learning_rate (now %g)' % LEARNING_RATE)
+            # A classifier predicts labels; the others predict numbers or probabilities, which are rounded.
             answers = list(model.predict(mnist.test.images, batch_size=BATCH_SIZE))
             score = metrics.accuracy_score(right, np.clip(np.rint(answers), 0, 9).astype(int))
             print('%-17s  %-5s  accuracy %.4f' % (os.path.basename(model.model_dir), question, score))

@@ -6,16 +6,18 @@ Article 6 TensorFlow 高层封装, section TensorFlow-Slim (its table of 13 mode
     python ch06_high_level_apis/pretrained_networks.py --network vgg_16
 
 Shows input size, classes, parameters and multiply-adds of each network that tf.contrib.slim ships, counted
-in the graph that slim builds, beside the article's accuracies, and draws them. Parameters are the elements
-of the trainable variables; batch normalisation's moving means and variances, which training also leaves in
-a checkpoint, are counted apart. A multiply-add is one weight times one value; only convolutions are counted,
-as all layers with weights are convolutions here. What only training needs (the second output of
-Inception V3) counts for nothing. No weights are needed, and none are read: see classify_picture.py.
+in the graph that slim builds, beside the article's accuracies (正确率), and draws them. Parameters are the
+elements of the trainable variables; the moving means and variances of batch normalization, which a
+checkpoint holds too, are counted separately. A multiply-add is one weight times one value; only convolutions
+are counted, as all layers with weights are convolutions here. What only training needs (the second output of
+Inception V3) is not counted. No weights are needed or read: see extras/classify_picture.py and
+extras/transfer_learning.py for that.
 
 Takes about half a minute on two cores, VGG 16 alone three seconds. Expect 11 networks of 13: Inception V4
-and Inception-ResNet-v2 are not in TensorFlow 1.15. VGG 16 has 138,357,544 parameters and 15.5 thousand
-million multiply-adds; ResNet V1 50 needs less than a quarter of both, and is more accurate. It needs 3.48
-thousand million, less than the 3.8 of He et al. 2015, as slim halves the map at a block's end, not its start.
+and Inception-ResNet-v2 are not in TensorFlow 1.15. VGG 16 has 138,357,544 parameters and takes 15.5 billion
+multiply-adds; ResNet V1 50 needs less than a quarter of both, and is more accurate. It takes 3.48 billion,
+less than the 3.8 billion of He et al. 2015, as slim halves the feature map at the end of a block, not at its
+start.
 """
 from companion import cli, figures
 
@@ -27,8 +29,9 @@ import tqdm
 
 Network = collections.namedtuple('Network', 'model top1 top5 module input_size classes')
 
-# By the name of slim's function: the article's row (per cent on ImageNet), slim's module, and the square
-# pictures and the classes of the published checkpoint. Those of 1001 classes have the background as class 0.
+# From the name of slim's function to the article's row (per cent on ImageNet), slim's module, and, of the
+# published checkpoint, the width of the square input and the number of classes. With 1001 classes, class 0 is
+# the background.
 # ResNet V2's sizes are those of its checkpoints; resnet_v2.default_image_size is 224.
 NETWORKS = {
     'inception_v1': Network('Inception V1', 69.8, 89.6, 'inception', 224, 1001),
@@ -48,8 +51,8 @@ NETWORKS = {
 
 
 def slim_module(name):
-    """The module of tf.contrib.slim.nets that would have the function `name`."""
-    # Not at the top, as it loads all of tf.contrib; and tf.contrib.slim.nets is there only once imported.
+    """The module of tf.contrib.slim.nets where the function `name` belongs."""
+    # Imported here, as it loads all of tf.contrib; tf.contrib.slim.nets exists only once it is imported.
     from tensorflow.contrib.slim import nets
     return getattr(nets, NETWORKS[name].module)
 
@@ -59,19 +62,19 @@ def is_shipped(name):
     return hasattr(slim_module(name), name)
 
 
-def inference(name, pictures):
+def inference(name, images):
     """Add the network `name`, as it is after training, to the graph.
 
     Args:
-        pictures: [batch, input_size, input_size, 3], scaled as classify_picture.py does.
+        images: [batch, input_size, input_size, 3], scaled as classify_picture.py does.
     Returns:
         The logits, [batch, classes].
     """
     module = slim_module(name)
-    # The layers' defaults: batch normalisation, activations, initial values. Each Inception has its own.
+    # The layers' defaults: batch normalization, activations, initializers. Each Inception has its own.
     arg_scope = {'inception': name, 'vgg': 'vgg'}.get(NETWORKS[name].module, 'resnet') + '_arg_scope'
     with tf.contrib.slim.arg_scope(getattr(module, arg_scope)()):
-        logits, _ = getattr(module, name)(pictures, NETWORKS[name].classes, is_training=False)
+        logits, _ = getattr(module, name)(images, NETWORKS[name].classes, is_training=False)
     # Slim's ResNets leave [batch, 1, 1, classes].
     return tf.reshape(logits, [-1, NETWORKS[name].classes])
 
@@ -90,7 +93,7 @@ def variables_for(result):
 
 
 def multiply_adds(result):
-    """Number of multiplications of a weight by a value that one picture takes on its way to `result`."""
+    """Number of multiplications of a weight by a value that `result` takes for one image."""
     total = 0
     for operation in operations_for(result):
         if operation.type in ('Conv2D', 'DepthwiseConv2dNative'):
@@ -101,7 +104,7 @@ def multiply_adds(result):
 
 
 def count(name):
-    """Build a network; return its numbers of parameters, of moving averages and of multiply-adds."""
+    """Build a network; return its number of parameters, of moving averages and of multiply-adds."""
     size = NETWORKS[name].input_size
     with tf.Graph().as_default():
         logits = inference(name, tf.placeholder(tf.float32, [1, size, size, 3]))
@@ -116,7 +119,7 @@ def count(name):
 
 
 def draw(counts, path):
-    """Save a chart of the article's accuracies over multiply-adds; an area stands for the parameters."""
+    """Save a chart of the article's accuracies over multiply-adds; areas are proportional to parameters."""
     figure = matplotlib.figure.Figure(figsize=(8, 5))
     axes = figure.subplots()
     for i, module in enumerate(['inception', 'resnet_v1', 'resnet_v2', 'vgg']):
@@ -127,7 +130,7 @@ def draw(counts, path):
             axes.annotate(NETWORKS[name].model, (counts[name][2] / 1e9, NETWORKS[name].top1), xytext=(0, 9),
                           textcoords='offset points', ha='center', fontsize=8)
     axes.margins(0.12)
-    axes.set_xlabel('multiply-adds for a picture, thousand millions')
+    axes.set_xlabel('multiply-adds for an image, billions')
     axes.set_ylabel('top-1 accuracy in the article, per cent')
     axes.set_title('Networks of tf.contrib.slim; area: parameters')
     figures.save(figure, path)
@@ -140,6 +143,8 @@ def main(argv=None):
     parser.add_argument('--picture', default='runs/ch06_high_level_apis/pretrained_networks.png',
                         metavar='FILE', help='the PNG file to save (default: %(default)s)')
     args = parser.parse(argv)
+    if not args.network:
+        figures.check(args.picture)
 
     print('%-19s  %5s  %7s  %11s  %8s  %14s  %s' % (
         'model', 'input', 'classes', 'parameters', 'moving', 'multiply-adds', 'article: top 1  top 5'))

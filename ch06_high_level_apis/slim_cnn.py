@@ -5,12 +5,12 @@ Article 6 TensorFlow 高层封装, section TensorFlow-Slim, which describes it a
     python ch06_high_level_apis/slim_cnn.py
     python ch06_high_level_apis/slim_cnn.py --training_steps 200 --sample
 
-Shows the network of chapter 4 in a line a layer, settings that layers share said once (arg_scope), and a
-training loop that saves, resumes and stops at a loss that is no number. Unlike the other interfaces Slim
-leaves the rest as it is in TensorFlow. Batch, steps and learning rate are those of contrib_learn_cnn.py,
-with which it shares the network too, so that the two can be compared.
-Progress is the library's: every 100 steps, on stderr, a line with the loss. A training that was stopped
-goes on from its last checkpoint when started again. To train anew, delete the checkpoint folder.
+Shows the network of chapter 4 in a line for each layer, with shared settings given once (arg_scope), and a
+training loop that saves, resumes and stops at a NaN loss. Everything else is plain TensorFlow. Batch, steps,
+learning rate and network are those of contrib_learn_cnn.py, so that the two can be compared.
+Progress is the library's: every 100 steps, on stderr, a line with the loss. A checkpoint is saved every
+minute and at the end, and the next start resumes from the last one; Ctrl-C loses the steps since then. To
+train again, delete the checkpoint folder.
 Takes about 20 minutes on two cores. The article has no figures for it; expect a test accuracy of 0.99.
 """
 from companion import checkpoint, cli
@@ -29,14 +29,14 @@ slim = tf.contrib.slim
 BATCH_SIZE = 100
 TRAINING_STEPS = 20000
 LEARNING_RATE = 0.01
-KEEP_PROB = 0.5         # share of the full layer's nodes that dropout keeps
+KEEP_PROB = 0.5         # dropout keeps a node with this probability
 
 SAVE_SECS = 60          # seconds between two checkpoints, as Slim counts them
 MODEL_SAVE_PATH = "runs/ch06_high_level_apis/slim/"
 
 
 def lenet(images, is_training):
-    """Build the network.
+    """Build the network: two 卷积层 (convolutional layers) and two 全连接层 (fully connected layers).
 
     Args:
         images: float32 [batch, 28, 28, 1], pixels from 0 to 1.
@@ -44,7 +44,7 @@ def lenet(images, is_training):
     Returns:
         Logits, float32 [batch, 10].
     """
-    # What a convolution has in common with the next one. ReLU is Slim's default, also of full layers.
+    # The settings that layers share. ReLU is Slim's default, also for fully connected layers.
     with slim.arg_scope([slim.conv2d], kernel_size=[5, 5], padding='SAME'), \
             slim.arg_scope([slim.max_pool2d], kernel_size=[2, 2], stride=2, padding='SAME'):
         net = slim.conv2d(images, 32, scope='conv1')            # 28 x 28 x 32
@@ -58,8 +58,8 @@ def lenet(images, is_training):
 
 
 def batches(data):
-    """Return what is another batch in each step: tensors [BATCH_SIZE, 28, 28, 1] and [BATCH_SIZE]."""
-    # Slim's loop feeds nothing, its input is part of the graph: an op that calls next_batch.
+    """Return tensors that are a new batch in each step: [BATCH_SIZE, 28, 28, 1] and [BATCH_SIZE]."""
+    # Slim's loop feeds nothing; its input is part of the graph, an operation that calls next_batch.
     images, labels = tf.py_func(lambda: data.next_batch(BATCH_SIZE), [], [tf.float32, tf.uint8])
     return tf.reshape(images, [BATCH_SIZE, 28, 28, 1]), tf.reshape(tf.cast(labels, tf.int32), [BATCH_SIZE])
 
@@ -77,7 +77,7 @@ def train(mnist):
         # create_train_op checks each loss before it is used.
         if 'LossTensor is inf or nan' not in str(error):
             raise
-        raise cli.UserError('the loss is no longer a number: lower --learning_rate (now %g)' % LEARNING_RATE)
+        raise cli.UserError('the loss is NaN or infinite: lower --learning_rate (now %g)' % LEARNING_RATE)
 
 
 def evaluate(mnist):
@@ -87,18 +87,18 @@ def evaluate(mnist):
     with tf.Session() as sess:
         slim.assign_from_checkpoint_fn(tf.train.latest_checkpoint(MODEL_SAVE_PATH),
                                        slim.get_model_variables())(sess)
-        # In batches: all 10,000 pictures at once take 2 GB.
+        # In batches: all 10,000 images at once take 2 GB.
         right = [sess.run(prediction, {x: mnist.test.images[i:i + 500]}) == mnist.test.labels[i:i + 500]
                  for i in range(0, mnist.test.num_examples, 500)]
     return np.concatenate(right).mean()
 
 
 def show_progress():
-    """Let Slim's loop say its loss, and none of TensorFlow's other messages and warnings."""
-    warnings.filterwarnings('ignore', 'Attempting to use a closed FileWriter')   # Slim's own slip at the end
+    """Show the losses of Slim's loop, and none of TensorFlow's other messages and warnings."""
+    warnings.filterwarnings('ignore', 'Attempting to use a closed FileWriter')   # a slip of Slim's at the end
     logger = logging.getLogger('tensorflow')
     logger.setLevel(logging.INFO)
-    # In place of another program's, in one process.
+    # Replaces the filter of another program of this process.
     logger.filters = [lambda record: cli.verbose() or record.levelno >= logging.ERROR or
                       record.getMessage().startswith('global step ')]
 
@@ -107,25 +107,24 @@ def main(argv=None):
     parser = cli.Parser(__doc__, data='mnist')
     parser.add_constants(
         globals(),
-        BATCH_SIZE='pictures in a training batch',
+        BATCH_SIZE='images in a training batch',
         TRAINING_STEPS='training steps',
         LEARNING_RATE='learning rate',
         SAVE_SECS='seconds between two checkpoints',
         MODEL_SAVE_PATH='folder of the checkpoints')
-    parser.add_constants(globals(), cli.fraction, KEEP_PROB='share of nodes that dropout keeps')
+    parser.add_constants(globals(), cli.fraction, KEEP_PROB='probability that dropout keeps a node')
     args = parser.parse(argv)
     cli.set_constants(globals(), args)
     show_progress()
 
     mnist = input_data.read_data_sets(args.data_dir, seed=args.seed)
-    if BATCH_SIZE > mnist.train.num_examples:
-        raise cli.UserError('--batch_size %d is more than the %d training pictures' % (
-            BATCH_SIZE, mnist.train.num_examples))
+    cli.check_batch_size(BATCH_SIZE, mnist.train.num_examples)
     _, done = checkpoint.verify(MODEL_SAVE_PATH)
-    if done:
-        print("Resuming after %d training step(s) from %s" % (done, MODEL_SAVE_PATH))
-    # Slim trains first and then asks whether it should stop.
+    checkpoint.compare_settings(MODEL_SAVE_PATH, args, done, 'steps', done >= TRAINING_STEPS)
+    # Slim asks only after a step whether it should stop.
     if done < TRAINING_STEPS:
+        if done:
+            print("Resuming after %d training step(s) from %s" % (done, MODEL_SAVE_PATH))
         with tf.Graph().as_default():
             tf.set_random_seed(args.seed)
             train(mnist)

@@ -2,8 +2,8 @@
 
 Article 6 TensorFlow 高层封装, section TensorFlow-Slim (the trained models that it points to).
 
-    python ch06_high_level_apis/extras/classify_picture.py --network inception_v1 --checkpoint inception_v1.ckpt \\
-        --picture_file cat.jpg --labels labels.txt
+    python ch06_high_level_apis/extras/classify_picture.py --network inception_v1 \\
+        --checkpoint inception_v1.ckpt --picture_file cat.jpg --labels labels.txt
 
 Shows how to restore trained weights into a network that slim builds, what each network wants done to a
 picture first, and its five likeliest classes. The checkpoints are linked in the README of research/slim in
