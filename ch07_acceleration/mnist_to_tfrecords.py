@@ -1,14 +1,13 @@
 """Write MNIST as TFRecord files, the form that the article's input queue reads.
 
-Article 7 TensorFlow 计算加速, section 多 GPU 并行: the file that DATA_PATH names, which the article takes as made.
+Article 7 TensorFlow 计算加速, section 多 GPU 并行: the file at DATA_PATH, which nothing in the article makes.
 
     python ch07_acceleration/mnist_to_tfrecords.py
 
-Writes the 60,000 training pictures to DATA_PATH and the 10,000 test pictures to TEST_PATH. A record is a
+Writes the 60,000 training images to DATA_PATH and the 10,000 test images to TEST_PATH. A record is a
 tf.train.Example of three features: image_raw, the bytes of the pixels, 0 to 255, row by row; pixels, their
-number, 784; label, 0 to 9. A file takes its place only when it was read back and is what was written.
-multi_gpu_mnist.py calls this by itself where the files are missing. Takes five seconds; expect 51.6
-and 8.6 MB.
+number, 784; label, 0 to 9. A file takes its place only after it was read back and is what was written.
+multi_gpu_mnist.py does all this itself if the files are missing. Takes five seconds; expect 51.6 and 8.6 MB.
 """
 from companion import cli
 
@@ -29,7 +28,7 @@ TEST_PATH = 'runs/ch07_acceleration/test.tfrecords'
 
 
 def example(image, label):
-    """A picture, uint8 [784], and its label as a serialised tf.train.Example."""
+    """Return an image, uint8 [784], and its label as a serialized tf.train.Example."""
     def int64(value):
         return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
     return tf.train.Example(features=tf.train.Features(feature={
@@ -43,7 +42,7 @@ def convert(images, labels, path):
 
     Args:
         images: uint8 [n, 784].
-        labels: n whole numbers.
+        labels: n integers.
         path: the file. Its folder is made; an older file is replaced.
     Raises:
         cli.UserError: the file cannot be written, or the disk gives back other bytes.
@@ -76,7 +75,7 @@ def convert(images, labels, path):
 
 def make(mnist_dir, part, path):
     """Write the record file of one part of MNIST, 'train' or 'test', and say so."""
-    # uint8 keeps the pixels as they are, 0 to 255; no pictures are set apart for validation.
+    # uint8 keeps the pixels as they are, 0 to 255; no images are set apart for validation.
     mnist = input_data.read_data_sets(mnist_dir, dtype=tf.uint8, validation_size=0)
     data = getattr(mnist, part)
     convert(data.images, data.labels, path)
@@ -84,12 +83,12 @@ def make(mnist_dir, part, path):
 
 
 def check(path):
-    """Read a record file through, with the check sums that each record has.
+    """Read a record file to its end, and compare each record with its check sums.
 
     Returns:
         The number of records.
     Raises:
-        cli.UserError: the file is missing, cut, damaged, or holds something else than such pictures.
+        cli.UserError: the file is missing, truncated, damaged, or holds anything but such images.
     """
     count = 0
     try:
@@ -102,20 +101,20 @@ def check(path):
             count += 1
     except tf.errors.DataLossError as error:
         raise cli.UserError('%s is damaged after %d records (%s): delete it, and mnist_to_tfrecords.py '
-                            'makes it anew' % (path, count, error.message))
+                            'makes it again' % (path, count, error.message))
     except tf.errors.OpError as error:
         raise cli.UserError('%s cannot be read (%s): mnist_to_tfrecords.py makes such files' % (
             path, error.message.split('; ')[-1]))
     except (DecodeError, IndexError, ValueError):
-        raise cli.UserError('%s: record %d is no picture of 784 pixels with image_raw, pixels and label: '
+        raise cli.UserError('%s: record %d is no image of 784 pixels with image_raw, pixels and label: '
                             'mnist_to_tfrecords.py makes such files' % (path, count))
     if not count:
-        raise cli.UserError('%s is empty: delete it, and mnist_to_tfrecords.py makes it anew' % path)
+        raise cli.UserError('%s is empty: delete it, and mnist_to_tfrecords.py makes it again' % path)
     return count
 
 
 def read(path):
-    """Read a record file that `check` found good: pictures, uint8 [n, 784], and labels, int64 [n]."""
+    """Read a record file that `check` found good: images, uint8 [n, 784], and labels, int64 [n]."""
     images, labels = [], []
     for record in tf.python_io.tf_record_iterator(path):
         feature = tf.train.Example.FromString(record).features.feature
@@ -125,18 +124,18 @@ def read(path):
 
 
 def ready(mnist_dir, part, path, ours):
-    """Check a record file before a training; make it where it is missing.
+    """Check a record file before a training; make it if it is missing.
 
     Args:
         mnist_dir: folder of the MNIST files.
         part: 'train' or 'test'.
         path: the record file.
-        ours: whether `path` is the default. A file that the user names is not made for him, and may well
-            have another number of records than MNIST.
+        ours: whether `path` is the default. A file that the user names is not made, and may have another
+            number of records than MNIST.
     Returns:
         The number of records.
     Raises:
-        cli.UserError: as check; or a file of ours lacks records, as if it were cut between two.
+        cli.UserError: as check; or a file of ours lacks records, as when it was cut between two.
     """
     if ours and not os.path.exists(path):
         make(mnist_dir, part, path)
@@ -146,7 +145,7 @@ def ready(mnist_dir, part, path, ours):
         with gzip.open(os.path.join(mnist_dir, name)) as labels:
             _, expected = struct.unpack('>II', labels.read(8))
         if count != expected:
-            raise cli.UserError('%s has %d records in place of %d: delete it to have it made anew' % (
+            raise cli.UserError('%s has %d records in place of %d: delete it, and it is made again' % (
                 path, count, expected))
     return count
 
@@ -155,8 +154,8 @@ def main(argv=None):
     parser = cli.Parser(__doc__, data='mnist', seed=False)
     parser.add_constants(
         globals(),
-        DATA_PATH='file of the training pictures',
-        TEST_PATH='file of the test pictures')
+        DATA_PATH='file of the training images',
+        TEST_PATH='file of the test images')
     args = parser.parse(argv)
     cli.set_constants(globals(), args)
     make(args.data_dir, 'train', DATA_PATH)

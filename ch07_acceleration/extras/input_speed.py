@@ -251,8 +251,8 @@ def main(argv=None):
         vars(multi_gpu_mnist),
         DATA_PATH='file of the training records',
         TEST_PATH='file of the test records')
-    parser.add_argument('--ways', dest='chosen', type=int, nargs='+', choices=numbers, default=numbers, metavar='N',
-                        help='the ways to measure, of the list above; 0 is always measured (default: all)')
+    parser.add_argument('--ways', dest='chosen', type=int, nargs='+', choices=numbers, default=numbers,
+                        metavar='N', help='ways to measure, of the list above, besides 0 (default: all)')
     parser.add_argument('--measure', type=int, choices=numbers, metavar='N',
                         help='measure one way, once, in this process, and print only examples/sec')
     parser.add_argument('--picture', default='runs/ch07_acceleration/input_speed.png', metavar='FILE',
