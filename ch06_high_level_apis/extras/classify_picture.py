@@ -5,15 +5,15 @@ Article 6 TensorFlow 高层封装, section TensorFlow-Slim (the trained models t
     python ch06_high_level_apis/extras/classify_picture.py --network inception_v1 \\
         --checkpoint inception_v1.ckpt --picture_file cat.jpg --labels labels.txt
 
-Shows how to restore trained weights into a network that slim builds, what each network wants done to a
-picture first, and its five likeliest classes. The checkpoints are linked in the README of research/slim in
+Shows how to restore trained weights into a network that slim builds, how each network expects a picture to
+be prepared, and its five likeliest classes. The checkpoints are linked in the README of research/slim in
 https://github.com/tensorflow/models (the article's link, to slim, has moved there); unpack the .tar.gz.
 --labels is a text file with one name a line, for ILSVRC 2012's 1000 classes in their usual order, with or
-without a first line for the background. Transparency is ignored; of a moving GIF the first picture counts.
+without a first line for the background. Transparency is ignored; of an animated GIF the first frame counts.
 
 Takes about ten seconds on two cores. Untested with published weights: there was no way to fetch any where
 this was written. Tested with checkpoints of random weights, in both of TensorFlow's file formats, against
-the same network run on its own. Expect nothing but chance from weights that were never trained.
+the same network run by itself. Expect no better than chance from weights that were never trained.
 """
 from companion import cli
 
@@ -27,7 +27,7 @@ from ch06_high_level_apis import pretrained_networks
 # Likeliest classes to print.
 TOP = 5
 
-# The mean red, green and blue of the pictures that the VGG networks and ResNet V1 were trained on.
+# The mean red, green and blue of the images that the VGG networks and ResNet V1 were trained on.
 RGB_MEANS = [123.68, 116.78, 103.94]
 
 
@@ -38,14 +38,13 @@ def read_picture(path):
             contents = tf.read_file(path)
             picture = sess.run(tf.image.decode_image(contents, channels=3, expand_animations=False))
         except tf.errors.InvalidArgumentError:
-            raise cli.UserError('--picture_file %s is no JPEG, PNG, GIF or BMP picture, or damaged' % path)
+            raise cli.UserError('%s is no JPEG, PNG, GIF or BMP picture, or it is damaged' % path)
         except tf.errors.OpError as error:
-            raise cli.UserError('cannot read --picture_file %s (%s)' % (path, type(error).__name__))
+            raise cli.UserError('cannot read the picture %s (%s)' % (path, type(error).__name__))
     height, width = picture.shape[:2]
     # Its shorter side would become 256 pixels, and its longer one would not fit in memory.
     if max(height, width) > 50 * min(height, width):
-        raise cli.UserError('--picture_file %s is too long and narrow: %d x %d pixels' % (
-            path, width, height))
+        raise cli.UserError('the picture %s is too long and narrow: %d x %d pixels' % (path, width, height))
     return picture
 
 
@@ -80,15 +79,15 @@ def inception_input(picture, size):
 
 
 def network_input(name, picture):
-    """The picture as the network `name` wants it: [1, input_size, input_size, 3]."""
+    """The picture as the network `name` expects it: [1, input_size, input_size, 3]."""
     network = pretrained_networks.NETWORKS[name]
     prepare = vgg_input if network.module in ('vgg', 'resnet_v1') else inception_input
     return prepare(picture, network.input_size)
 
 
 def open_checkpoint(path):
-    """Return the checkpoint's path as Saver wants it, and a reader of it."""
-    # The newer format has several files, and is named by what they have in common.
+    """Return the checkpoint's path as tf.train.Saver expects it, and a reader of it."""
+    # The newer format has several files; its name is their common beginning.
     path = re.sub(r'\.(index|meta|data-\d+-of-\d+)$', '', path)
     if not tf.train.checkpoint_exists(path):
         raise cli.UserError('there is no --checkpoint %s' % path)
@@ -100,7 +99,7 @@ def open_checkpoint(path):
 
 
 def restore(sess, name, path, reader, variables):
-    """Restore all `variables` of the network `name`; the checkpoint may hold others too."""
+    """Restore `variables` of the network `name`; the checkpoint may hold more."""
     shapes = reader.get_variable_to_shape_map()
     for variable in variables:
         if variable.op.name not in shapes:
@@ -114,6 +113,13 @@ def restore(sess, name, path, reader, variables):
         tf.contrib.slim.assign_from_checkpoint_fn(path, variables)(sess)
     except tf.errors.OpError as error:
         raise cli.UserError('--checkpoint %s is damaged (%s)' % (path, type(error).__name__))
+
+
+def check_network(name):
+    """Raise UserError if this TensorFlow does not have the network."""
+    if not pretrained_networks.is_shipped(name):
+        raise cli.UserError('--network %s is not in tf.contrib.slim.nets of TensorFlow %s' % (
+            name, tf.__version__))
 
 
 def main(argv=None):
@@ -131,9 +137,7 @@ def main(argv=None):
     for name in 'network', 'checkpoint', 'picture_file':
         if not getattr(args, name):
             parser.error('--%s is required' % name)
-    if not pretrained_networks.is_shipped(args.network):
-        raise cli.UserError('--network %s is not in tf.contrib.slim.nets of TensorFlow %s' % (
-            args.network, tf.__version__))
+    check_network(args.network)
 
     # What is quick to find wrong comes before the network.
     picture = read_picture(args.picture_file)
@@ -148,7 +152,7 @@ def main(argv=None):
             restore(sess, args.network, path, reader, pretrained_networks.variables_for(logits))
             result = sess.run(probabilities)[0]
     if not np.isfinite(result).all():
-        raise cli.UserError('--checkpoint %s gives probabilities that are no numbers: it is damaged' % path)
+        raise cli.UserError('--checkpoint %s gives probabilities that are NaN: it is damaged' % path)
 
     print('%s has %d classes; %s' % (
         args.network, classes, 'class 0 is the background' if classes == 1001 else 'none is the background'))

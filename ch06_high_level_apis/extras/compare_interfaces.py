@@ -1,4 +1,4 @@
-"""The chapter's table: one network by native TensorFlow and by four interfaces, code, size, speed, accuracy.
+"""The chapter's table: one network in native TensorFlow and in four interfaces: code, size, speed, accuracy.
 
 Article 6 TensorFlow 高层封装; the article compares the interfaces in words.
 
@@ -6,12 +6,15 @@ Article 6 TensorFlow 高层封装; the article compares the interfaces in words.
     python ch06_high_level_apis/extras/compare_interfaces.py --epoch       # also accuracies after one epoch
     python ch06_high_level_apis/extras/compare_interfaces.py --full        # also at the printed length: hours
 
-Shows what the interfaces save and what they cost. Lines of code are without comments, docstrings and empty
-lines, of the whole program (native: network, training and evaluation, three files) and of the function with
-the network, which in tf.contrib.learn, TFLearn and Keras holds loss and optimiser too. A step's time is the
-median between two batches of BATCH_SIZE pictures in the programs' own trainings, run in turns, on the
-embedded sample. The Keras network is smaller (no zero padding), and so faster.
-Takes three minutes on two cores; --epoch eight. --full resumes, and only evaluates what is trained in runs/.
+Shows what the interfaces save and what they cost. Lines of code are those of the functions that hold the
+article's program (of Slim, for which it prints none, ours): network, training and evaluation, without
+docstrings, comments, empty lines, imports, constants, flags and resuming. As printed, with imports and
+constants, the article's programs are 35 lines (tf.contrib.learn), 22 (TFLearn) and 45 (Keras, which prepares
+the data itself). A step's time is the median between the starts of two batches of BATCH_SIZE images, on the
+embedded sample, measured in turns by what each program calls once a step. The Keras network is smaller (no
+zero padding), and so faster.
+
+Takes two minutes on two cores; --epoch seven. --full resumes, and only evaluates what is trained in runs/.
 """
 from companion import cli
 
@@ -28,24 +31,30 @@ import sys
 import tempfile
 import time
 import tokenize
-from unittest import mock
+import types
 
+import numpy as np
 import tensorflow as tf
 from tensorflow.examples.tutorials.mnist import input_data
 from tqdm import tqdm
 
-BATCH_SIZE = 100        # pictures a step, for all alike; the printed 64 and 128 would be other work
+import data
+
+BATCH_SIZE = 100        # images a step, the same for all; the printed 64 and 128 would be other work
 STEPS = 60              # steps that are timed in each round
 REPEATS = 3             # rounds
 
-# Interface: its files, the program that trains first, and the flags of an epoch, 550 steps of 100 pictures.
+# Of each interface: its programs, the one that trains first; the functions with the article's program; the
+# flags of one epoch, 550 steps of 100 images.
 PROGRAMS = {
     'native': (['ch04_cnn/mnist_train.py', 'ch04_cnn/mnist_inference.py', 'ch04_cnn/mnist_eval.py'],
-               ['--training_steps', '550']),
-    'Slim': (['ch06_high_level_apis/slim_cnn.py'], ['--training_steps', '550']),
-    'tf.contrib.learn': (['ch06_high_level_apis/contrib_learn_cnn.py'], ['--training_steps', '550']),
-    'TFLearn': (['ch06_high_level_apis/tflearn_cnn.py'], ['--n_epoch', '1']),
-    'Keras': (['ch06_high_level_apis/keras_cnn.py'], ['--epochs', '1']),
+               ['train', 'inference', 'evaluate'], ['--training_steps', '550']),
+    'Slim': (['ch06_high_level_apis/slim_cnn.py'],
+             ['lenet', 'batches', 'train', 'evaluate'], ['--training_steps', '550']),
+    'tf.contrib.learn': (['ch06_high_level_apis/contrib_learn_cnn.py'],
+                         ['conv_model', 'program'], ['--training_steps', '550']),
+    'TFLearn': (['ch06_high_level_apis/tflearn_cnn.py'], ['program'], ['--n_epoch', '1']),
+    'Keras': (['ch06_high_level_apis/keras_cnn.py'], ['program'], ['--epochs', '1']),
 }
 
 
@@ -68,76 +77,85 @@ def code_lines(source):
     return len(lines)
 
 
-def network(name, module):
-    """Return the function that builds the network, and the number of parameters that it makes."""
-    with tf.Graph().as_default():
-        images = tf.placeholder(tf.float32, [BATCH_SIZE, 28, 28, 1])
-        if name == 'native':
-            function = module.mnist_inference.inference
-            function(images, True, None)
-        elif name == 'Slim':
-            function = module.lenet
-            function(images, True)
+def program_lines(name):
+    """Count the lines of code of an interface's program."""
+    files, functions, _ = PROGRAMS[name]
+    found = {}
+    for module in map(load, files):
+        found.update((name, getattr(module, name)) for name in functions if hasattr(module, name))
+    return sum(code_lines(inspect.getsource(found[name])) for name in functions)
+
+
+def parameters(graph):
+    """Count the elements of the weights and biases in a graph."""
+    variables = graph.get_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
+    return sum(variable.shape.num_elements() for variable in variables)
+
+
+def steps_of(one_hot):
+    """The sample as read_data_sets returns it, but with STEPS batches of training images (repeated)."""
+    mnist = input_data.read_data_sets(data.folder('mnist', sample=True), one_hot=one_hot)
+    images, labels = (np.resize(array, (STEPS * BATCH_SIZE,) + array.shape[1:])
+                      for array in (mnist.train.images, mnist.train.labels))
+    train = types.SimpleNamespace(images=images, labels=labels, num_examples=len(images),
+                                  next_batch=mnist.train.next_batch)
+    test = types.SimpleNamespace(images=mnist.test.images[:BATCH_SIZE], labels=mnist.test.labels[:BATCH_SIZE])
+    return types.SimpleNamespace(train=train, validation=mnist.validation, test=test)
+
+
+def run_program(name, module, stamp):
+    """Train STEPS steps with the program's own function, calling `stamp` at each; return its parameters."""
+    mnist = steps_of(one_hot=name in ('native', 'TFLearn'))
+    train, test = mnist.train, mnist.test
+    with tf.Graph().as_default() as graph:
+        if name in ('native', 'Slim'):
+            next_batch = train.next_batch
+            train.next_batch = lambda size: stamp() or next_batch(size)
+            module.train(mnist)
         elif name == 'tf.contrib.learn':
-            function = module.conv_model
-            tf.train.create_global_step()
-            function(images, tf.zeros([BATCH_SIZE]), tf.contrib.learn.ModeKeys.TRAIN)
+            class Hook(tf.train.SessionRunHook):
+                def begin(self):
+                    self.graph = tf.get_default_graph()         # the Estimator's
+
+                def before_run(self, run_context):
+                    stamp()
+            hook = Hook()
+            config = module.learn.RunConfig(tf_random_seed=None, save_checkpoints_steps=STEPS)
+            module.program(mnist, {'model_dir': module.MODEL_SAVE_PATH, 'config': config}, [hook])
+            return parameters(hook.graph)
         elif name == 'TFLearn':
-            function = module.build_network
-            function()
+            class Callback(module.tflearn.callbacks.Callback):
+                def on_batch_begin(self, training_state):
+                    stamp()
+            load_data = types.SimpleNamespace(load_data=lambda one_hot: (
+                train.images, train.labels, test.images, test.labels))
+            module.program(load_data, None, 0, [Callback()])
         else:
-            function = module.build_model
-            # Keras's optimiser has trainable variables too.
-            return function, function((28, 28, 1)).count_params()
-        return function, sum(variable.shape.num_elements() for variable in tf.trainable_variables())
+            callback = module.keras.callbacks.LambdaCallback(on_batch_begin=lambda batch, logs: stamp())
+            load_data = types.SimpleNamespace(load_data=lambda: (
+                (train.images, train.labels), (test.images, test.labels)))
+            with tf.Session().as_default():
+                module.program(load_data, None, 0, [callback])
+            # The variables of Keras's optimizer are trainable too.
+            return callback.model.count_params()
+        return parameters(graph)
 
 
-@contextlib.contextmanager
-def time_stamps(name, module):
-    """Make a list that gets the time at each training step of a program, by what it calls once a step."""
-    stamps = []
-
-    def stamped(function):
-        def wrapper(*args, **kwargs):
-            stamps.append(time.perf_counter())
-            return function(*args, **kwargs)
-        return wrapper
-
-    def read(*args, **kwargs):
-        mnist = read_data_sets(*args, **kwargs)
-        mnist.train.next_batch = stamped(mnist.train.next_batch)
-        return mnist
-
-    class Stamp(tf.train.SessionRunHook):
-        before_run = stamped(lambda self, run_context: None)
-
-    read_data_sets = input_data.read_data_sets
-    if name in ('native', 'Slim'):
-        patch = mock.patch.object(input_data, 'read_data_sets', read)
-    elif name == 'tf.contrib.learn':
-        fit = tf.contrib.learn.Estimator.fit
-        # fit calls itself once more; the hook goes in with the first call.
-        patch = mock.patch.object(tf.contrib.learn.Estimator, 'fit', lambda *args, **kwargs: fit(
-            *args, **dict(kwargs, monitors=kwargs.get('monitors') or [Stamp()])))
-    elif name == 'TFLearn':
-        patch = mock.patch.object(module.StopAtNaN, 'on_batch_end', stamped(module.StopAtNaN.on_batch_end))
-    else:
-        patch = mock.patch.object(module, 'check_loss', stamped(module.check_loss))
-    with patch:
-        yield stamps
-
-
-def step_seconds(name, module):
-    """Train on the sample in a folder of its own, and return the seconds from each step to the next."""
-    # TFLearn and Keras count epochs; one of the sample is 63 steps and 113.
-    length = {'TFLearn': ['--n_epoch', '1'], 'Keras': ['--epochs', '1']}.get(
-        name, ['--training_steps', str(STEPS)])
-    with tempfile.TemporaryDirectory() as folder, mock.patch.dict(os.environ, TF_TUTORIAL_RUNS=folder), \
-            time_stamps(name, module) as stamps, open(os.devnull, 'w') as nowhere, \
+def measure(name, module):
+    """Train in a temporary folder; return the seconds from step to step, and the number of parameters."""
+    stamps, printed = [], dict(vars(module))
+    with tempfile.TemporaryDirectory() as folder, open(os.devnull, 'w') as nowhere, \
             contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
-        module.main(['--sample', '--batch_size', str(BATCH_SIZE)] + length)
+        # TFLearn and Keras count epochs: one, of STEPS batches.
+        vars(module).update({constant: value for constant, value in (
+            ('BATCH_SIZE', BATCH_SIZE), ('batch_size', BATCH_SIZE), ('TRAINING_STEPS', STEPS), ('N_EPOCH', 1),
+            ('epochs', 1), ('MODEL_SAVE_PATH', folder), ('LOG_PATH', folder)) if constant in printed})
+        try:
+            count = run_program(name, module, lambda: stamps.append(time.perf_counter()))
+        finally:
+            vars(module).update(printed)
     # The first steps are slower.
-    return [after - before for before, after in zip(stamps[5:STEPS], stamps[6:STEPS])]
+    return [after - before for before, after in zip(stamps[5:STEPS], stamps[6:STEPS])], count
 
 
 def accuracy_of(name, flags, data_flags, folder):
@@ -159,7 +177,7 @@ def main(argv=None):
     parser = cli.Parser(__doc__)
     parser.add_constants(
         globals(),
-        BATCH_SIZE='pictures a step, where time is measured',
+        BATCH_SIZE='images a step, where time is measured',
         STEPS='steps that are timed in a round',
         REPEATS='rounds of the measurement')
     parser.add_argument('--epoch', action='store_true', help='train each for an epoch, and show its accuracy')
@@ -175,31 +193,30 @@ def main(argv=None):
     seed_flags = [] if args.seed is None else ['--seed', str(args.seed)]
     data_flags = ['--sample'] if args.sample else []
 
-    modules = {name: load(files[0]) for name, (files, _) in PROGRAMS.items()}
+    modules = {name: load(files[0]) for name, (files, _, _) in PROGRAMS.items()}
     logging.getLogger('tensorflow').disabled = True         # their progress
-    seconds = {name: [] for name in PROGRAMS}
+    seconds, sizes = {name: [] for name in PROGRAMS}, {}
     for _ in tqdm(range(REPEATS), unit='round', disable=None):
         for name, module in modules.items():
-            seconds[name] += step_seconds(name, module)
+            times, sizes[name] = measure(name, module)
+            seconds[name] += times
     logging.getLogger('tensorflow').disabled = False
 
-    print('| interface | lines of code | of the network | parameters | ms a step | native / it | '
+    print('| interface | lines of code | parameters | ms/step | native / it | '
           'test accuracy, one epoch | printed length |')
-    print('| --- |' + ' ---: |' * 7)
+    print('| --- |' + ' ---: |' * 6)
     median = {name: statistics.median(times) for name, times in seconds.items()}
-    for name, (files, epoch_flags) in PROGRAMS.items():
-        lines = sum(code_lines(open(os.path.join(cli.ROOT, file), encoding='utf-8').read()) for file in files)
-        function, parameters = network(name, modules[name])
+    for name, (files, _, epoch_flags) in PROGRAMS.items():
         one_epoch = printed_length = ''
         if args.epoch:
             with tempfile.TemporaryDirectory() as folder:
                 one_epoch = '%.4f' % accuracy_of(name, epoch_flags + seed_flags, data_flags, folder)
         if args.full:
             printed_length = '%.4f' % accuracy_of(name, seed_flags, data_flags, args.runs)
-        print('| %s | %d | %d | %d | %.1f | %.2f | %s | %s |' % (
-            name, lines, code_lines(inspect.getsource(function)), parameters, 1000 * median[name],
-            median['native'] / median[name], one_epoch, printed_length))
-    print('ms a step: median of %d x %d steps of %d pictures.' % (REPEATS, STEPS, BATCH_SIZE))
+        print('| %s | %d | %d | %.1f | %.2f | %s | %s |' % (
+            name, program_lines(name), sizes[name], 1000 * median[name], median['native'] / median[name],
+            one_epoch, printed_length))
+    print('ms/step: median of %d x %d steps of %d images.' % (REPEATS, STEPS, BATCH_SIZE))
 
 
 if __name__ == '__main__':
