@@ -1,18 +1,17 @@
-"""Show a digit 1 of MNIST beside its matrix of pixels.
+"""Show a digit 1 of MNIST beside the matrix of its pixels.
 
 Article 2 TensorFlow 解决 MNIST 问题入门, section TensorFlow 解决 MNIST 问题 (figure 5).
 
     python ch02_mnist_basics/mnist_digit.py
 
-Saves figure 5 as a picture: the first 1 of the training data, and, as in the article, a matrix of 14 x 14,
-each entry the mean of 2 x 2 pixels. Prints the sizes that the text gives. Takes five seconds.
-Expect 60000 training pictures (the reader keeps 5000 of them for validation) and 10000 test pictures.
+Saves our figure 5: the first 1 of the training data, and, as in the article, a matrix of 14 x 14, each entry
+the mean of 2 x 2 pixels. Prints the sizes that the text gives. Takes five seconds.
+Expect 60000 training images (the reader keeps 5000 of them for validation) and 10000 test images.
 """
 from companion import cli, figures
 
 import matplotlib.figure
 import numpy as np
-import tensorflow as tf  # noqa: F401 (its start-up is part of the reader's)
 from tensorflow.examples.tutorials.mnist import input_data
 
 
@@ -23,24 +22,26 @@ def main(argv=None):
     parser.add_argument('--picture', default='runs/ch02_mnist_basics/mnist_digit.png', metavar='FILE',
                         help='the PNG file to save (default: %(default)s)')
     args = parser.parse(argv)
+    figures.check(args.picture)
 
     mnist = input_data.read_data_sets(args.data_dir, one_hot=True)
-    print('training %d + validation %d = %d pictures, test %d' % (
+    print('training %d + validation %d = %d images, test %d' % (
         mnist.train.num_examples, mnist.validation.num_examples,
         mnist.train.num_examples + mnist.validation.num_examples, mnist.test.num_examples))
 
-    # Unshuffled, the first training pictures are the reader's validation data.
+    # Unshuffled, the first training images are the reader's validation data.
     labels = mnist.validation.labels.argmax(axis=1)
     index = int((labels == args.digit).argmax())
     image = mnist.validation.images[index].reshape(28, 28)
     matrix = image.reshape(14, 2, 14, 2).mean(axis=(1, 3))
-    print('training picture %d is a %d, %d x %d pixels from %g to %g' % (
+    print('training image %d is a %d, %d x %d pixels from %g to %g' % (
         (index, labels[index]) + image.shape + (image.min(), image.max())))
-    # 'In the middle': where the ink of each test picture has its centre of mass, 13.5 being the middle.
-    pictures = mnist.test.images.reshape(-1, 28, 28)
-    ink = pictures.sum(axis=(1, 2))
-    off = [abs((pictures * places).sum(axis=(1, 2)) / ink - 13.5).max() for places in np.mgrid[0:28, 0:28]]
-    print('the centre of mass of a test picture is at most %.1f rows and %.1f columns off the middle' % tuple(off))
+    # 'In the middle': where the ink of each test image has its centre of mass, 13.5 being the middle.
+    images = mnist.test.images.reshape(-1, 28, 28)
+    ink = images.sum(axis=(1, 2))
+    off = [abs((images * places).sum(axis=(1, 2)) / ink - 13.5).max() for places in np.mgrid[0:28, 0:28]]
+    print('the centre of mass of a test image is at most %.1f rows and %.1f columns off the middle' % (
+        tuple(off)))
     for row in matrix:
         print(' '.join('%3.1f' % value if value else '  0' for value in row))
 
