@@ -36,7 +36,7 @@ def program_with_context_manager(result):
 # What the article says of its program, shown: the attributes, figure 1, the closed session, the types.
 
 def show_attributes(result):
-    """Print the tensor's 名字, 维度, 类型 (name, shape, type); and the nodes of 计算图, the computational graph."""
+    """Print 名字, 维度, 类型 (name, shape, type) of the tensor, and the nodes of its graph (计算图)."""
     print('name: %s  shape: %s  type: %s' % (result.name, result.shape, result.dtype.name))
     # Figure 1: the node add has edges from a and b, and none leaves it.
     for node in result.graph.get_operations():
