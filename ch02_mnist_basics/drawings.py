@@ -5,8 +5,8 @@ Article 2 TensorFlow 解决 MNIST 问题入门, sections TensorFlow 实现前向
     python ch02_mnist_basics/drawings.py
     python ch02_mnist_basics/drawings.py --language zh      # Chinese labels, where a font has the characters
 
-Our own drawings, not the author's. The numbers in figure 3 are those of forward_by_hand.py, from the printed
-formulas. Saves figure2.png, figure3.png and figure4.png. Takes five seconds.
+Our own drawings, not the author's. Figure 3 has the numbers of forward_by_hand.py, from the printed formulas.
+Saves figure2.png, figure3.png and figure4.png. Takes five seconds.
 """
 from companion import cli, figures
 
@@ -20,9 +20,9 @@ from ch02_mnist_basics import forward_by_hand
 FOLDER = 'runs/ch02_mnist_basics'   # of the pictures
 INPUT, NODE, RESULT = (0.93, 0.93, 0.93), (0.62, 0.79, 0.88), (0.63, 0.85, 0.61)      # red, green, blue
 CHINESE = {
-    'input': '输入', 'weight': '权重', 'bias': '偏置项', 'output': '输出', 'output layer': '输出层',
-    'weighted sum': '加权和', 'activation\nfunction': '激活函数', 'input layer': '输入层', 'hidden layer': '隐藏层',
-    # The last four are the steps of figure 4.
+    'input': '输入', 'weight': '权重', 'bias': '偏置项', 'output': '输出', 'weighted sum': '加权和',
+    'activation\nfunction': '激活函数', 'input layer': '输入层', 'hidden layer': '隐藏层',
+    'output layer': '输出层',                # and the four steps of figure 4
     'pick a batch of\ntraining data': '选取一个 batch\n的训练数据',
     'forward pass:\nthe predictions': '前向传播：\n得到预测值',
     'loss: how far from\nthe right answers': '损失函数：\n与正确答案的差距',
@@ -31,7 +31,7 @@ CHINESE = {
 
 def chinese_font():
     """A font that has all the characters of CHINESE, or None."""
-    wanted = {ord(character) for label in CHINESE.values() for character in label} - {ord('\n')}
+    wanted = set(map(ord, ''.join(CHINESE.values()))) - {ord('\n')}
     for font in font_manager.fontManager.ttflist:
         # Last Resort has all characters, each as a box.
         if 'LastResort' not in font.name.replace(' ', '') and os.path.exists(font.fname) and \
@@ -60,7 +60,8 @@ class Drawing:
         """An arrow from node to node, with a label at that share of its way."""
         self.axes.add_patch(patches.FancyArrowPatch(
             start, end, arrowstyle='-|>', mutation_scale=14, shrinkA=72 * radius, shrinkB=72 * radius))
-        self.text(*(a + at * (b - a) for a, b in zip(start, end)), label, bbox={'facecolor': 'white', 'edgecolor': 'none', 'pad': 1} if label else None)
+        self.text(*(a + at * (b - a) for a, b in zip(start, end)), label,
+                  bbox={'facecolor': 'white', 'edgecolor': 'none', 'pad': 1} if label else None)
 
 
 def neuron(font):
