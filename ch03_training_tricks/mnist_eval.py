@@ -8,7 +8,8 @@ Article 3 训练神经网络模型的常用方法, section TensorFlow 最佳实�
 
 Shows how ExponentialMovingAverage.variables_to_restore reads the averages into the plain variables, so that
 the forward pass need not know of them. One evaluation takes less than a second; --once about four with the
-imports. Expect 0.976 or more from step 1001 on (article: 0.9764), 0.98 to 0.986 at the end (article: ~98.4 %).
+imports. Expect 0.976 or more from step 1001 on (article: 0.9764), 0.98 to 0.986 at the end (article:
+~98.4 %).
 """
 from companion import checkpoint, cli, printed
 
@@ -79,9 +80,9 @@ def watch(evaluation, *args):
             if step is not None:
                 return step
         except (tf.errors.OpError, ValueError, cli.UserError) as error:
-            print('cannot read the newest checkpoint in %s: it is being replaced, damaged, or of another network '
-                  '(%s); trying again in %d s' % (
-                      mnist_train.MODEL_SAVE_PATH, type(error).__name__, EVAL_INTERVAL_SECS), file=sys.stderr)
+            print('cannot read the newest checkpoint in %s (%s): it is being replaced, damaged, or of '
+                  'another network; trying again in %d s'
+                  % (mnist_train.MODEL_SAVE_PATH, type(error).__name__, EVAL_INTERVAL_SECS), file=sys.stderr)
         time.sleep(EVAL_INTERVAL_SECS)
 
 
