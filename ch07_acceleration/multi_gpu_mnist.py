@@ -133,7 +133,7 @@ def train(args, get_input):
         # One batch for each tower.
         x, y_ = get_input()
         x, y_ = tf.split(x, N_GPU), tf.split(y_, N_GPU)                         # ours, see get_input
-        regularizer = tf.contrib.layers.l2_regularizer(REGULARAZTION_RATE) if REGULARAZTION_RATE else None
+        regularizer = tf.contrib.layers.l2_regularizer(REGULARAZTION_RATE)
 
         # 指数衰减 (exponential decay): in 1000 steps only from 0.001 to 0.00098.
         global_step = tf.get_variable(
