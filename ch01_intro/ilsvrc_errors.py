@@ -1,4 +1,4 @@
-"""Plot the error rates that article 1 gives in its text, and work out what they say.
+"""Plot the 错误率 (error rates) of article 1's text, and compute how fast they fell.
 
 Article 1 深度学习及 TensorFlow 简介, section 深度学习的应用 (figure 5, and the numbers on speech).
 
@@ -14,9 +14,9 @@ from companion import cli, figures
 
 import matplotlib.figure
 
-# Per cent, as the text gives them. It dates 26 only as the lowest before deep learning: 2011.
+# Per cent, as the text gives them. It gives 26 as the lowest before deep learning; that was in 2011.
 ARTICLE = {2011: 26, 2012: 16, 2015: 4}
-PERSON = [5, 5.1]       # in the text, and published
+PERSON = [5, 5.1]       # 人工标注 (labelled by a person): in the text, and published
 # Speech recognition on TIMIT: with Gaussian mixtures, with deep learning.
 TIMIT = [21.7, 17.9]
 
@@ -36,6 +36,7 @@ def main(argv=None):
     parser.add_argument('--picture', default='runs/ch01_intro/ilsvrc_errors.png', metavar='FILE',
                         help='the PNG file to save (default: %(default)s)')
     args = parser.parse(argv)
+    figures.check(args.picture)
 
     print('year   article   published')
     for year in sorted(PUBLISHED):
@@ -62,7 +63,7 @@ def main(argv=None):
         axes.annotate('%d %%' % error, (year, error), xytext=(6, 5), textcoords='offset points')
     axes.set_xticks(years)
     axes.set_ylabel('top-5 error, per cent')
-    axes.set_title('The best of each ILSVRC, image classification')
+    axes.set_title('The best result of each ILSVRC, image classification')
     axes.legend()
     figures.save(figure, args.picture)
 

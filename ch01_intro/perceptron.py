@@ -1,15 +1,15 @@
 """Let a perceptron and a network with a hidden layer learn AND, OR and XOR.
 
-Article 1 深度学习及 TensorFlow 简介, section 人工智能与深度学习.
+Article 1 深度学习及 TensorFlow 简介, section 人工智能、机器学习和深度学习的关系.
 
     python ch01_intro/perceptron.py
 
 Shows why neural networks had their first winter, and what ended it. A perceptron divides the plane by one
-straight line, and no line has both ones of XOR on one side and both zeros on the other. A hidden layer,
-trained by back-propagation, makes features between which there is such a line. Each learns each function
-some times, from other weights at the start. Saves a picture of what each takes for 1. Takes five seconds.
-Expect 4 right answers of 4 in every start, but for the perceptron on XOR: 3 at best. With --layer1_node 2,
-the fewest that can do it, the network too stays at 3 in most starts.
+straight line, and no line separates the ones of XOR from its zeros: they are not linearly separable (线性不可分).
+A hidden layer, trained by back-propagation, makes features for which there is such a line. Each learns each
+function from ten random starts. Plots what each classifies as 1. Takes ten seconds. Expect 4 right answers of
+4 in every start, except for the perceptron on XOR: 3 at best. With --layer1_node 2, the smallest network that
+can learn XOR, most starts end with 3 right answers too.
 """
 from companion import cli, figures
 
@@ -27,7 +27,7 @@ STARTS = 10
 
 
 def perceptron(x, y_):
-    """One node, and the perceptron learning rule.
+    """感知机 (perceptron): one node, and its learning rule.
 
     Args:
         x, y_: inputs, float32 [batch, 2], and right answers, 0.0 or 1.0, [batch, 1].
@@ -43,7 +43,7 @@ def perceptron(x, y_):
 
 
 def network(x, y_):
-    """A hidden layer before that node, and back-propagation. Arguments and results are as above."""
+    """A hidden layer (隐藏层) before the node, and back-propagation (反向传播). Takes and returns the same."""
     weights1, bias1 = tf.Variable(tf.random_normal([2, LAYER1_NODE])), tf.Variable(tf.zeros([LAYER1_NODE]))
     weights2, bias2 = tf.Variable(tf.random_normal([LAYER1_NODE, 1])), tf.Variable(tf.zeros([1]))
     y = tf.matmul(tf.tanh(tf.matmul(x, weights1) + bias1), weights2) + bias2
@@ -57,8 +57,8 @@ def learn(build, answers, points, seed):
     Args:
         build: `perceptron` or `network`.
         answers: the right ones for INPUTS, a list of four.
-        points: where to ask for the answer that is best in the last start, [count, 2].
-        seed: seed of the weights and of the order of the examples; None for others in each run.
+        points: where to compute the best answers of the last start, [count, 2].
+        seed: seed of the weights and of the order of the examples; None for different ones in each run.
     Returns:
         For each start the highest number of right answers after an epoch, and the number of epochs; and
         the answers at `points`, bool [count].
@@ -81,7 +81,7 @@ def learn(build, answers, points, seed):
                 epochs[start] += 1
                 sums = sess.run(y, feed_dict={x: INPUTS})
                 if not np.isfinite(sums).all():
-                    raise cli.UserError('a sum is no longer a number: lower --learning_rate (now %g)' % (
+                    raise cli.UserError('the output is NaN or infinite: lower --learning_rate (now %g)' % (
                         LEARNING_RATE))
                 right = int(((sums > 0) == answers).sum())
                 if right >= best[start]:
@@ -97,10 +97,11 @@ def main(argv=None):
         globals(),
         LAYER1_NODE='nodes of the hidden layer',
         LEARNING_RATE='learning rate, of both',
-        EPOCHS='epochs at most, each of the four examples',
-        STARTS='how often each learns each function, from other weights')
+        EPOCHS='epochs at most; an epoch is the four examples',
+        STARTS='random starts for each function')
     args = parser.parse(argv)
     cli.set_constants(globals(), args)
+    figures.check(args.picture)
 
     figure = matplotlib.figure.Figure(figsize=(9, 6.2))
     grid = np.linspace(-0.5, 1.5, 201)

@@ -4,12 +4,12 @@ Article 1 深度学习及 TensorFlow 简介, section 什么是机器学习？
 
     python ch01_intro/spam_filter.py
 
-T is to call a mail spam or not, E the mails that are known to be one or the other, and P the share of
-right answers on mails that the program has not seen. Trains logistic regression in TensorFlow on more and
-more generated mails. Saves P over E as a picture, for the features that the article names, and for the
-time of sending alone. Takes a quarter of a minute. Expect P to rise from about 0.65 with 4 mails to about
-0.85 with 1024, to stay near 0.5 with the time of sending however many mails there are, and a positive
-weight for the number of recipients.
+The task T is to classify a mail as spam or not, the experience E are mails with the right answers (训练数据,
+training data), and the performance P is the 正确率 (accuracy) on mails that the program has not seen. Trains
+logistic regression in TensorFlow on more and more generated mails. Plots P over E, for the features that the
+article names, and for the time of sending alone. Takes half a minute. Expect P to rise from about 0.65 with 4
+mails to about 0.85 with 1024, to stay near 0.5 with the time of sending however many mails there are, and a
+positive weight for the number of recipients.
 """
 from companion import cli, figures
 
@@ -17,12 +17,12 @@ import matplotlib.figure
 import numpy as np
 import tensorflow as tf
 
-# The article gives no data and no numbers here; all of these are ours.
+# The article gives no data and no numbers here; all of these are ours. 特征 (features):
 FEATURES = ['known sender', 'title length', 'recipients', 'hour of sending']
 EXPERIENCE = [4, 8, 16, 32, 64, 128, 256, 1024]
 LEARNING_RATE = 0.5
 TRAINING_STEPS = 200
-# The curve is the mean over this many drawings of the training mails.
+# The curve is the mean over this many random sets of training mails.
 REPEATS = 10
 TEST_MAILS = 5000
 
@@ -40,7 +40,7 @@ def make_mails(count, random):
     spam = random.randint(2, size=count)
     known_sender = random.rand(count) < np.where(spam, 0.2, 0.7)
     title_length = random.normal(np.where(spam, 45, 30), 15)
-    # Many more recipients at times, so the logarithm is nearer to what a linear model can use.
+    # A few mails have very many recipients; a linear model fits their logarithm better.
     recipients = 1 + random.poisson(np.where(spam, 12, 3) * random.gamma(1.5, size=count))
     hour = random.uniform(0, 24, size=count)
     features = np.column_stack([2.0 * known_sender - 1, (title_length - 37.5) / 15,
@@ -49,11 +49,11 @@ def make_mails(count, random):
 
 
 def learning_curve(columns, seed):
-    """Train logistic regression on ever more mails.
+    """Train 逻辑回归 (logistic regression) on more and more mails.
 
     Args:
         columns: the indices of the features that the program may use.
-        seed: seed of the mails; None for others in each run.
+        seed: seed of the mails; None for different ones in each run.
     Returns:
         P for each number of EXPERIENCE, a mean over REPEATS; and the weights from the most mails.
     """
@@ -63,13 +63,13 @@ def learning_curve(columns, seed):
     with tf.Graph().as_default(), tf.Session() as sess:
         x = tf.placeholder(tf.float32, [None, len(columns)], name='x-input')
         y_ = tf.placeholder(tf.float32, [None, 1], name='y-input')
-        # A weight says how a feature and the answer go together; at 0 the program knows nothing.
+        # A weight is how strongly a feature speaks for spam; at 0 the program knows nothing.
         weights = tf.Variable(tf.zeros([len(columns), 1]))
         bias = tf.Variable(tf.zeros([1]))
         y = tf.matmul(x, weights) + bias
         loss = tf.reduce_mean(tf.nn.sigmoid_cross_entropy_with_logits(labels=y_, logits=y))
         train_step = tf.train.GradientDescentOptimizer(LEARNING_RATE).minimize(loss)
-        # The logit is over 0 where the probability of spam is over 1/2.
+        # The logit is above 0 where the probability of spam is above 1/2.
         right = tf.equal(tf.greater(y, 0.0), tf.greater(y_, 0.5))
         performance = tf.reduce_mean(tf.cast(right, tf.float32))
 
@@ -95,10 +95,11 @@ def main(argv=None):
         globals(),
         LEARNING_RATE='learning rate',
         TRAINING_STEPS='training steps, each on all mails',
-        REPEATS='drawings of the training mails to average over',
+        REPEATS='random sets of training mails to average over',
         TEST_MAILS='mails to measure P on')
     args = parser.parse(argv)
     cli.set_constants(globals(), args)
+    figures.check(args.picture)
 
     figure = matplotlib.figure.Figure(figsize=(7, 4.5))
     axes = figure.subplots()

@@ -32,8 +32,7 @@ CHINESE = {
 def chinese_font():
     """A font that has all the characters of CHINESE, or None."""
     wanted = set(map(ord, ''.join(CHINESE.values()))) - {ord('\n')}
-    for font in font_manager.fontManager.ttflist:
-        # Last Resort has all characters, each as a box.
+    for font in font_manager.fontManager.ttflist:       # Last Resort draws each character as a box
         if 'LastResort' not in font.name.replace(' ', '') and os.path.exists(font.fname) and \
                 wanted <= set(ft2font.FT2Font(font.fname).get_charmap()):
             return font_manager.FontProperties(fname=font.fname)
@@ -57,9 +56,9 @@ class Drawing:
         self.text(x, y, label)
 
     def edge(self, start, end, label='', at=0.5, radius=0.45):
-        """An arrow from node to node, with a label at that share of its way."""
         self.axes.add_patch(patches.FancyArrowPatch(
-            start, end, arrowstyle='-|>', mutation_scale=14, shrinkA=72 * radius, shrinkB=72 * radius))
+            start, end, arrowstyle='-|>', mutation_scale=14, facecolor='black',
+            shrinkA=72 * radius, shrinkB=72 * radius))
         self.text(*(a + at * (b - a) for a, b in zip(start, end)), label,
                   bbox={'facecolor': 'white', 'edgecolor': 'none', 'pad': 1} if label else None)
 
@@ -92,13 +91,13 @@ def network(font):
             drawing.edge(x, node, '%g' % by_hand.W1[i][j], 0.33)
         drawing.edge(node, output, '%.1f' % w2[j])
         drawing.node(*node, '$a_{1%d}$\n%.2f' % (j + 1, a[j]), NODE)
-        drawing.text(4.5, node[1] - 0.6, '$b$ = %g' % by_hand.B1[j], size=9)
+        drawing.text(4.5, node[1] - 0.6, '$b$ = %g' % by_hand.B1[j])
     for i, x in enumerate(inputs):
         drawing.node(*x, '$x_%d$\n%g' % (i + 1, by_hand.X[i]), INPUT)
     drawing.node(*output, '$Y$\n%.3f' % by_hand.relu(a.dot(w2) + by_hand.B2[0]), RESULT)
-    drawing.text(8, 2.2, '$b$ = %g' % by_hand.B2[0], size=9)
-    for x, label in (1, 'input layer'), (4.5, 'hidden layer'), (8, 'output layer'):
-        drawing.text(x, 5.3, label, size=12)
+    for x, y, label in ((1, 5.3, 'input layer'), (4.5, 5.3, 'hidden layer'), (8, 5.3, 'output layer'),
+                        (8, 2.2, '$b$ = %g' % by_hand.B2[0])):
+        drawing.text(x, y, label)
     return drawing.figure
 
 
