@@ -139,7 +139,8 @@ def main(argv=None):
         for digit in range(10):
             chosen = digits[:2000] == digit
             scatter.scatter(points[chosen, 0], points[chosen, 1], s=5, color='C%d' % digit, label=str(digit))
-        scatter.set_title('%s: two of %d dimensions; test accuracy %.3f' % (title, inputs.shape[1], accuracy))
+        scatter.set_title('%s: two of %d dimensions, test accuracy %.3f' % (
+            title, inputs.shape[1], accuracy), fontsize=10)
         scatter.axis('off')
     scatters[2].legend(markerscale=3, fontsize=8)
     figure.subplots_adjust(left=0.04, right=0.99, bottom=0.02, top=0.95, wspace=0.1, hspace=0.15)

@@ -5,8 +5,8 @@ Article 1 深度学习及 TensorFlow 简介, section 人工智能、机器学习
     python ch01_intro/perceptron.py
 
 Shows why neural networks had their first winter, and what ended it. A perceptron divides the plane by one
-straight line, and no line separates the ones of XOR from its zeros: they are not linearly separable (线性不可分).
-A hidden layer, trained by back-propagation, makes features for which there is such a line. Each learns each
+straight line, and no line separates the ones of XOR from its zeros (线性不可分, not linearly separable). A
+hidden layer, trained by back-propagation, makes features for which there is such a line. Each learns each
 function from ten random starts. Plots what each classifies as 1. Takes ten seconds. Expect 4 right answers of
 4 in every start, except for the perceptron on XOR: 3 at best. With --layer1_node 2, the smallest network that
 can learn XOR, most starts end with 3 right answers too.
@@ -43,7 +43,7 @@ def perceptron(x, y_):
 
 
 def network(x, y_):
-    """A hidden layer (隐藏层) before the node, and back-propagation (反向传播). Takes and returns the same."""
+    """The same with a hidden layer (隐藏层) before the node, trained by back-propagation (反向传播)."""
     weights1, bias1 = tf.Variable(tf.random_normal([2, LAYER1_NODE])), tf.Variable(tf.zeros([LAYER1_NODE]))
     weights2, bias2 = tf.Variable(tf.random_normal([LAYER1_NODE, 1])), tf.Variable(tf.zeros([1]))
     y = tf.matmul(tf.tanh(tf.matmul(x, weights1) + bias1), weights2) + bias2
