@@ -6,8 +6,8 @@ Article 1 深度学习及 TensorFlow 简介, which introduces TensorFlow; no sec
     python ch01_intro/extras/check_environment.py
 
 Prints one line per check, [OK] or [FAIL] with the remedy: Python, processor, the packages of setup.py, the
-devices that TensorFlow sees, data, folders. Takes ten seconds on two cores. The status is 0 if all is well
-and 1 if not. Runs on any Python, and needs no package, so that it works where nothing else does.
+devices that TensorFlow sees, data, folders. Takes ten seconds on two cores. The exit status is 0 if all checks
+passed, and 1 if not. Runs on any Python, and needs no package, so that it works where nothing else does.
 """
 from __future__ import print_function
 
@@ -22,15 +22,19 @@ import sys
 import tempfile
 
 REMEDIES = {'install': '`make venv`, then .venv/bin/python in place of python',
-            'first': 'mend the lines above first'}
+            'first': 'fix the lines above first'}
 
 # Where a package's module has another name.
 MODULES = {'scikit-learn': 'sklearn', 'tensorflow-gpu': 'tensorflow', 'protobuf': 'google.protobuf'}
 EXTRAS = ['ch06']
-# These run in a Python of their own: an import may crash, and must not take this program along.
+# These run in separate processes: an import may crash, and must not end this program.
 PROGRAMS = {'find': '''
-import importlib.util, json, sys
-print(json.dumps([name for name in sys.argv[1:] if not importlib.util.find_spec(name)]))
+import json, sys
+try:
+    from importlib.util import find_spec
+except ImportError:                     # Python 2
+    from pkgutil import find_loader as find_spec
+print(json.dumps([name for name in sys.argv[1:] if not find_spec(name)]))
 ''', 'import': '''
 import importlib, json, sys
 module = importlib.import_module(sys.argv[1])
@@ -65,7 +69,7 @@ class Fault(Exception):
 
 
 def start(code, *arguments):
-    """Start a Python with `code`, in a folder that holds no module by chance."""
+    """Start a Python with `code`, in a folder where no module lies by chance."""
     return subprocess.Popen(
         [sys.executable, '-W', 'ignore', '-c', code] + list(arguments), cwd=os.path.abspath(os.sep),
         env=dict(os.environ, TF_CPP_MIN_LOG_LEVEL='3'), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
@@ -73,7 +77,7 @@ def start(code, *arguments):
 
 
 def result(process):
-    """What the code printed last, from JSON; its last line of error as a RuntimeError if it failed."""
+    """Return what the code printed last, decoded from JSON. Raises RuntimeError with its last line of error."""
     out, error = process.communicate()
     if process.returncode < 0:
         raise RuntimeError('crashed with signal %d' % -process.returncode)
@@ -211,18 +215,18 @@ def check_data(name, data_dir):
         import data
         path, faults = data.locate(name, data_dir)
     except Exception as error:
-        raise Fault('%s: cannot be looked for (%s)' % (title, error), REMEDIES['first'])
+        raise Fault('%s: cannot be checked (%s)' % (title, error), REMEDIES['first'])
     faults = ['%s %s' % (file, fault) for file, fault in sorted(faults.items()) if fault]
     if faults:
         remedy = '%s`python -m data fetch %s%s`; or run the programs with --sample' % (
             'delete what is damaged, then ' if data_dir else '', name,
             ' --data_dir %s' % data_dir if data_dir else '')
         raise Fault('%s in %s: %s' % (title, path, ', '.join(faults)), remedy)
-    return '%s in %s, complete and undamaged' % (title, path)
+    return '%s in %s, complete and intact' % (title, path)
 
 
 def check_folder(title, path, variable, needed_bytes=10 ** 9):
-    """Write a file in `path`, or in what exists of it, and see if there is room for all chapters' outputs."""
+    """Write a file in `path`, or in the part of it that exists, and see if all chapters' outputs fit."""
     place = path
     while not os.path.exists(place):
         place = os.path.dirname(place)
@@ -232,13 +236,13 @@ def check_folder(title, path, variable, needed_bytes=10 ** 9):
             file.flush()
     except OSError as error:
         raise Fault('%s: %s cannot be written (%s)' % (title, path, error.strerror),
-                    'set %s to a folder that can be' % variable)
+                    'set %s to a folder that can be written' % variable)
     if hasattr(os, 'statvfs'):
         free = os.statvfs(place).f_bavail * os.statvfs(place).f_frsize
         if free < needed_bytes:
             raise Fault('%s: %s has %.1f GB left, all chapters together fill %.1f' % (
                 title, path, free / 1e9, needed_bytes / 1e9),
-                'make room, or set %s to a folder elsewhere' % variable)
+                'free some space, or set %s to a folder elsewhere' % variable)
         return '%s: %s can be written, %.0f GB left' % (title, path, free / 1e9)
     return '%s: %s can be written' % (title, path)
 
@@ -250,12 +254,16 @@ def main(argv=None):
     parser.add_argument('--data_dir', metavar='DIR', default=os.environ.get('TF_TUTORIAL_DATA'),
                         help='folder of the data files (default: TF_TUTORIAL_DATA, or the cache folder)')
     args = parser.parse_args(argv)
+    if not os.path.exists(os.path.join(root(), 'setup.py')):
+        print('[FAIL] %s is not the project: setup.py is missing. Remedy: run this file where the project has it, '
+              'ch01_intro/extras/check_environment.py' % root())
+        return 1
     if root() not in sys.path:
         sys.path.insert(0, root())
 
     runs = os.path.abspath(os.environ.get('TF_TUTORIAL_RUNS') or os.path.join(root(), 'runs'))
     checks = [(check_python,), (check_processor,), (check_project,)]
-    # All start at once, for each takes seconds.
+    # All start at once, as each takes seconds.
     for name, condition, extra in requirements():
         process = start(PROGRAMS['import'], MODULES.get(name, name), name)
         checks.append((check_package, name, condition, extra, process))
