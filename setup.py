@@ -3,6 +3,7 @@
 `pip install -e .[all]` without the lock installs whatever these ranges allow by then.
 """
 import glob
+import inspect
 import io
 import os
 import sys
@@ -37,13 +38,17 @@ EXTRAS = {
 }
 EXTRAS['all'] = EXTRAS['ch06'] + EXTRAS['test']
 
-# All that is imported across folders. A chapter's programs find each other, and `runs`, in the project's folder.
+# All that is imported across folders.
 CHAPTERS = sorted(folder for pattern in ('ch0*', 'ch0*/extras') for folder in glob.glob(pattern))
 CHAPTERS = [folder.replace(os.sep, '.') for folder in CHAPTERS]
 
-if 'bdist_wheel' in sys.argv or 'install' in sys.argv:
+# pip asks for a wheel's metadata before it downloads what is required: what is in vain is refused there.
+callers = {frame.function for frame in inspect.stack()}
+copied = bool(callers & {'get_requires_for_build_wheel', 'prepare_metadata_for_build_wheel'}) and not (
+    callers & {'get_requires_for_build_editable', 'prepare_metadata_for_build_editable'})
+if copied or 'bdist_wheel' in sys.argv or 'install' in sys.argv:
     sys.exit('error: the programs run from the folder of the project, and are not copied elsewhere: '
-             '`make venv`, or `pip install --no-deps -e .`')
+             '`make venv`, or `pip install -e .`')
 
 with io.open(os.path.join(HERE, 'README.md'), encoding='utf-8') as file:
     README = file.read()

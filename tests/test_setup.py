@@ -1,21 +1,38 @@
-"""The set-up: the search for Python 3.7, the pins, and what the Makefile does. Without network."""
+"""The set-up: the search for Python 3.7, the locks, what make does; with Pythons that record their calls."""
+import hashlib
+import http.server
 import io
 import os
 import re
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
+import threading
+import time
 
-import importlib_metadata
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-TOOLS = '/usr/bin:/bin'
+TOOLS = ('make sh [ test echo awk basename cat chmod cp curl cut date dirname env find grep head ls '
+         'mkdir mktemp mv printf rm sed sha256sum sleep sort tail tar touch tr uname wc zstd').split()
+V37, V38, V311 = (3, 7, 16), (3, 8, 18), (3, 11, 7)
 
-pytestmark = pytest.mark.skipif(os.name == 'nt', reason='make and find_python.sh are for Linux and macOS')
+pytestmark = pytest.mark.skipif(os.name == 'nt', reason='make and the tools are for Linux and macOS')
+
+
+@pytest.fixture(scope='session')
+def bare(tmp_path_factory):
+    """A folder for PATH that has the tools of any system, and no Python."""
+    folder = tmp_path_factory.mktemp('bare')
+    for name in TOOLS:
+        found = shutil.which(name)
+        if found:
+            (folder / name).symlink_to(found)
+    return folder
 
 
 def executable(path, text):
@@ -26,266 +43,47 @@ def executable(path, text):
     return path
 
 
-def fake_python(path, version, before=''):
-    """A Python that says it is of another version and place. It runs code given with -c, as Python does."""
-    return executable(path, """exec '{real}' -S -c '
-import sys
+# What a fake Python runs, as Python does: code given with -c, and environment.py.
+FAKE = """
+import os, runpy, sys
 sys.version_info = {version!r}
-sys.executable = "{path}"
+sys.executable = os.path.abspath(os.environ.pop("SELF"))
 sys.prefix = sys.base_prefix = "/usr"
 {before}
-exec(sys.argv[2])' "$@"
-""".format(real=sys.executable, version=version, path=path, before=before))
+if sys.argv[1] == "-S":
+    del sys.argv[1]
+if sys.argv[1] == "-c":
+    exec(sys.argv[2])
+else:
+    sys.argv = sys.argv[1:]
+    runpy.run_path(sys.argv[0], run_name="__main__")
+"""
 
 
-def broken_shim(path):
-    """pyenv's `python3.7` on PATH while another version is selected."""
-    return executable(path, 'echo "pyenv: python3.7: command not found" >&2; exit 127\n')
+def fake_python(path, version, before='import platform; platform.machine = lambda: "x86_64"', shell=''):
+    """A Python that says it is of another version; `shell` comes first."""
+    code = FAKE.format(version=version, before=before)
+    return executable(path, "%s\nSELF=$0 exec '%s' -S -c '%s' \"$@\"\n" % (shell, sys.executable, code))
 
 
-def environment(**variables):
-    """An environment without the user's Pythons, and without the settings of a make that runs us."""
-    return dict({'PATH': TOOLS, 'HOME': '/nonexistent'}, **variables)
+def recorder(path, project, version=V37, statuses=(), wait=''):
+    """A fake Python that makes environments with copies of itself, and records all else that it shall run.
 
-
-def search(tmp_path, *arguments, **variables):
-    """Run a copy of find_python.sh with `path` first on a PATH that has no real Python."""
-    tools = tmp_path / 'tools'
-    tools.mkdir()
-    (tools / 'sed').symlink_to(shutil.which('sed', path=TOOLS))
-    path = ':'.join([str(tmp_path / 'path'), str(tools)])
-    return subprocess.run(['/bin/sh', os.path.join(ROOT, 'find_python.sh')] + list(arguments),
-                          env=environment(HOME=str(tmp_path / 'home'), PATH=path, **variables),
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
-
-
-V37, V38, V311 = (3, 7, 16), (3, 8, 18), (3, 11, 7)
-
-
-@pytest.mark.parametrize('name', ['python3.7', 'python3', 'python'])
-def test_finds_python_on_path(tmp_path, name):
-    python = fake_python(tmp_path / 'path' / name, V37)
-    found = search(tmp_path)
-    assert (found.returncode, found.stdout) == (0, '%s\n' % python)
-
-
-def test_finds_python_under_pyenv_whatever_it_has_selected(tmp_path):
-    broken_shim(tmp_path / 'path' / 'python3.7')
-    fake_python(tmp_path / 'path' / 'python3', V311)
-    versions = tmp_path / 'home' / '.pyenv' / 'versions'
-    fake_python(versions / '3.11.7' / 'bin' / 'python3.7', V311)
-    python = fake_python(versions / '3.7.16' / 'bin' / 'python3.7', V37)
-    assert search(tmp_path).stdout == '%s\n' % python
-
-
-def test_finds_python_in_another_pyenv_root(tmp_path):
-    python = fake_python(tmp_path / 'elsewhere' / 'versions' / '3.7.9' / 'bin' / 'python3.7', V37)
-    assert search(tmp_path, PYENV_ROOT=str(tmp_path / 'elsewhere')).stdout == '%s\n' % python
-
-
-@pytest.mark.parametrize('conda_exe', [False, True])
-def test_finds_python_of_a_conda_environment(tmp_path, conda_exe):
-    fake_python(tmp_path / 'conda base' / 'bin' / 'python3', V311)
-    python = fake_python(tmp_path / 'conda base' / 'envs' / 'py37' / 'bin' / 'python3.7', V37)
-    conda = executable(tmp_path / ('opt' if conda_exe else 'path') / 'conda', """
-[ "$*" = 'env list' ] && cat <<EOF
-# conda environments:
-#
-base                  *  {0}
-py37                     {0}/envs/py37
-
-EOF
-""".format(tmp_path / 'conda base').replace('cat', shutil.which('cat', path=TOOLS)))
-    variables = {'CONDA_EXE': str(conda)} if conda_exe else {}
-    assert search(tmp_path, **variables).stdout == '%s\n' % python
-
-
-def test_finds_python_of_uv(tmp_path):
-    python = fake_python(tmp_path / 'uv' / 'cpython-3.7' / 'bin' / 'python3.7', V37)
-    executable(tmp_path / 'path' / 'uv', '[ "$*" = "python find 3.7" ] && echo "%s"\n' % python)
-    assert search(tmp_path).stdout == '%s\n' % python
-
-
-def test_passes_over_a_python_without_ensurepip(tmp_path):
-    fake_python(tmp_path / 'path' / 'python3.7', V37, 'sys.modules["ensurepip"] = None')
-    python = fake_python(tmp_path / 'path' / 'python3', V37)
-    assert search(tmp_path).stdout == '%s\n' % python
-
-
-def test_says_in_one_line_how_to_get_python(tmp_path):
-    broken_shim(tmp_path / 'path' / 'python3.7')
-    fake_python(tmp_path / 'path' / 'python3', V311)
-    fake_python(tmp_path / 'home' / '.pyenv' / 'versions' / '3.8.18' / 'bin' / 'python3.7', V38)
-    executable(tmp_path / 'path' / 'uv', 'echo "error: No interpreter found for Python 3.7" >&2; exit 2\n')
-    found = search(tmp_path)
-    assert found.returncode == 1 and found.stdout == ''
-    assert found.stderr.count('\n') == 1
-    for way in ('pyenv install 3.7', 'conda create -n py37 python=3.7',
-                'PYTHON=/path/to/python3.7 make venv'):
-        assert way in found.stderr
-
-
-def test_finds_the_python_of_tensorflow_2(tmp_path):
-    fake_python(tmp_path / 'path' / 'python3.7', V37)
-    fake_python(tmp_path / 'path' / 'python3.8', V38)
-    fake_python(tmp_path / 'path' / 'python3.13', (3, 13, 0))
-    python = fake_python(tmp_path / 'home' / '.pyenv' / 'versions' / '3.11.7' / 'bin' / 'python3.11', V311)
-    assert search(tmp_path, '2.x').stdout == '%s\n' % python
-
-
-@pytest.mark.parametrize('has37', [True, False])
-def test_finds_any_python_but_3_7_first(tmp_path, has37):
-    python = fake_python(tmp_path / 'path' / 'python3.13', (3, 13, 0))
-    if has37:
-        python = fake_python(tmp_path / 'home' / '.pyenv' / 'versions' / '3.7.16' / 'bin' / 'python3.7', V37)
-    assert search(tmp_path, 'any').stdout == '%s\n' % python
-
-
-@pytest.mark.parametrize('which, ways', [
-    ('2.x', ['pyenv install 3.11', 'PYTHON=/path/to/python3.11 make venv-tf2']),
-    ('any', ['pyenv install 3.7', 'pyenv install 3.11', 'PYTHON=/path/to/python make mnist'])])
-def test_says_in_one_line_how_to_get_another_python(tmp_path, which, ways):
-    fake_python(tmp_path / 'path' / 'python3', V38)
-    found = search(tmp_path, which)
-    assert found.returncode == 1 and found.stdout == '' and found.stderr.count('\n') == 1
-    assert all(way in found.stderr for way in ways)
-
-
-def test_PYTHON_comes_before_all_and_is_not_replaced(tmp_path):
-    fake_python(tmp_path / 'path' / 'python3.7', V37)
-    mine = fake_python(tmp_path / 'mine' / 'python', V37)
-    assert search(tmp_path, PYTHON=str(mine)).stdout == '%s\n' % mine
-
-
-def test_PYTHON_of_another_version_is_refused(tmp_path):
-    fake_python(tmp_path / 'path' / 'python3.7', V37)
-    mine = fake_python(tmp_path / 'mine' / 'python', V38)
-    found = search(tmp_path, PYTHON=str(mine))
-    assert found.returncode == 1 and found.stdout == ''
-    assert found.stderr == (
-        'PYTHON=%s is not a 64-bit CPython 3.7 with the modules venv and ensurepip.\n' % mine)
-
-
-@pytest.mark.skipif(sys.prefix == sys.base_prefix, reason='the tests do not run in a virtual environment')
-def test_answers_with_the_python_behind_a_virtual_environment(tmp_path):
-    # .venv is active while `make venv` makes it anew: it must not be made from itself.
-    found = search(tmp_path, PYTHON=sys.executable).stdout.strip()
-    assert not found.startswith(sys.prefix + os.sep)
-    assert os.path.samefile(os.path.realpath(found), os.path.realpath(sys.executable))
-
-
-def locked():
-    """requirements.lock as {name: (version, marker or None, [hash, ...])}."""
-    pins = {}
-    with open(os.path.join(ROOT, 'requirements.lock')) as file:
-        text = file.read().replace('\\\n', ' ')
-    for line in text.splitlines():
-        if line and not line.startswith('#'):
-            # As pip reads it: a requirement, then options.
-            requirement = Requirement(line.split(' --hash')[0])
-            (specifier,) = requirement.specifier
-            assert specifier.operator == '==', line
-            pins[canonicalize_name(requirement.name)] = (
-                specifier.version, requirement.marker, re.findall(r'--hash=sha256:([0-9a-f]{64})\b', line))
-    return pins
-
-
-def declared(monkeypatch):
-    """What setup.py gives to setuptools."""
-    given = {}
-    monkeypatch.setattr('setuptools.setup', lambda **arguments: given.update(arguments))
-    runpy.run_path(os.path.join(ROOT, 'setup.py'))
-    return given
-
-
-def test_every_requirement_is_pinned_to_a_version_it_allows(monkeypatch):
-    pins, given = locked(), declared(monkeypatch)
-    extras = given['extras_require']
-    texts = given['install_requires'] + sum(extras.values(), [])
-    assert len(given['install_requires']) >= 10 and {'ch06', 'test', 'all'} <= set(extras)
-    assert set(extras['all']) == set(extras['ch06'] + extras['test'])
-    for requirement in map(Requirement, texts):
-        version, marker, _ = pins[canonicalize_name(requirement.name)]
-        assert version in requirement.specifier, '%s: %s is pinned' % (requirement, version)
-        assert str(marker) == str(requirement.marker)
-
-
-def test_what_the_pinned_packages_require_is_pinned():
-    pins, checked = locked(), 0
-    for name, (version, marker, _) in pins.items():
-        if marker and not marker.evaluate():
-            continue
-        try:
-            distribution = importlib_metadata.distribution(name)
-        except importlib_metadata.PackageNotFoundError:
-            distribution = None
-        if distribution is None or distribution.version != version:
-            pytest.skip('%s %s is not installed: not the environment of `make venv`' % (name, version))
-        for requirement in map(Requirement, distribution.requires or []):
-            if not requirement.marker or requirement.marker.evaluate({'extra': ''}):
-                key = canonicalize_name(requirement.name)
-                assert key in pins, '%s requires %s' % (name, requirement)
-                assert pins[key][0] in requirement.specifier, '%s requires %s' % (name, requirement)
-        checked += 1
-    assert checked > 100
-
-
-def test_lock_has_hashes_and_no_places():
-    pins = locked()
-    assert len(pins) > 100
-    for name, (_, _, hashes) in pins.items():
-        assert hashes, name
-    # One wheel each for Linux and Windows, one for macOS (with CPython 3.6's beside them).
-    assert len(pins['tensorflow-gpu'][2]) == 4 and len(pins['tensorflow'][2]) == 6
-    with open(os.path.join(ROOT, 'requirements.lock')) as file:
-        text = file.read()
-    assert text.splitlines()[1].split() == ['#', 'make', 'lock']
-    for place in ('://', '/', '@', '--index', '--find-links', '--extra', '--trusted'):
-        assert place not in text, place
-    # Else pip on another Python would skip every line, and report success.
-    assert 'python_full_version' not in text and 'python_version' not in text
-
-
-def test_readme_names_the_pins():
-    pins = locked()
-    with io.open(os.path.join(ROOT, 'README.md'), encoding='utf-8') as file:
-        named = re.findall(r'\b(pip|setuptools|wheel)==([0-9.]+)', file.read())
-    assert {name for name, _ in named} == {'pip', 'setuptools', 'wheel'}
-    for name, version in named:
-        assert pins[name][0] == version
-
-
-def make(folder, *arguments, **variables):
-    """Run make in `folder`."""
-    return subprocess.run(['make'] + list(arguments), cwd=str(folder), env=environment(**variables),
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True)
-
-
-@pytest.fixture
-def project(tmp_path):
-    """A copy of what the Makefile needs, with a Python on PATH that records its calls in `calls`."""
-    if not shutil.which('make', path=TOOLS):
-        pytest.skip('make is not installed')
-    folder = tmp_path / 'the project'
-    folder.mkdir()
-    for name in ('Makefile', 'find_python.sh', 'requirements.lock', 'setup.py'):
-        shutil.copy(os.path.join(ROOT, name), str(folder / name))
-    (folder / 'tf2').mkdir()
-    shutil.copy(os.path.join(ROOT, 'tf2', 'requirements.lock'), str(folder / 'tf2'))
-    return folder
-
-
-def recorder(path, calls, statuses=(), version=V37):
-    """A Python that records its calls. `statuses` has (pattern of sh, exit status) of those that fail."""
-    arms = ''.join('%s) exit %d ;;\n' % arm for arm in statuses)
-    fake_python(path.parent / 'python-c', version, 'sys.executable = "%s"' % path)
-    return executable(path, """
-if [ "$1" = -c ]; then exec "$(dirname "$0")/python-c" "$@"; fi
-echo "$@" >> '{calls}'
-case "$*" in
-{arms}'-m venv '*) mkdir -p "$3/bin" && cp "$0" "$(dirname "$0")/python-c" "$3/bin/" || exit ;;
-esac
-""".format(calls=calls, arms=arms))
+    `statuses` has (pattern of sh, exit status) of what fails; what matches the pattern `wait` ends when
+    there is a file `go`.
+    """
+    arms = ''.join('%s) echo "ERROR: broken by the test"; exit %d ;;\n' % arm for arm in statuses)
+    return fake_python(path, version, shell="""
+case "$1" in
+-c|-S|tools/environment.py) ;;
+*)  echo "$@" >> '{calls}'
+    case "$*" in
+    {arms}'-m venv '*) mkdir -p "$3/bin" && cp "$0" "$3/bin/python" || exit ;;
+    esac
+    case "$*" in {wait}) while [ ! -e '{go}' ]; do sleep 0.05; done; echo "$@ ended" >> '{calls}' ;; esac
+    echo one; echo two; echo three
+    exit ;;
+esac""".format(calls=project / 'calls', go=project / 'go', arms=arms, wait=wait or 'nothing'))
 
 
 def calls(project):
@@ -296,260 +94,669 @@ def calls(project):
     return lines
 
 
-def ready(project, **options):
-    """A finished .venv whose Python records its calls."""
-    recorder(project / '.venv' / 'bin' / 'python', project / 'calls', **options)
-    (project / '.venv' / 'ready').write_text('%s\n' % os.path.realpath(str(project)))
+@pytest.fixture
+def project(tmp_path, bare):
+    """A copy of what the set-up needs, in a folder with a space and Chinese in its name."""
+    folder = tmp_path / 'the project \u4e2d\u6587'
+    shutil.copytree(os.path.join(ROOT, 'requirements'), str(folder / 'requirements'))
+    (folder / 'README.md').write_text('')
+    (folder / 'tools').mkdir()
+    for name in ('Makefile', 'setup.py', 'tools/find_python.sh', 'tools/fetch_python.sh',
+                 'tools/environment.sh', 'tools/environment.py', 'tools/lock.sh'):
+        shutil.copy(os.path.join(ROOT, name), str(folder / name))
+    if not (bare / 'make').exists():
+        pytest.skip('make is not installed')
+    return folder
 
 
-def python37(project, tmp_path, **options):
-    """A Python 3.7 for PYTHON=, that makes a .venv with a copy of itself."""
-    return str(recorder(tmp_path / 'python37' / 'python', project / 'calls', **options))
+def surroundings(bare, **variables):
+    """The variables of a bare system: none of the user's, nor of a make that runs us."""
+    variables = {key: str(value) for key, value in variables.items()}
+    return dict({'PATH': str(bare), 'HOME': '/nonexistent'}, **variables)
 
 
-def test_make_alone_says_what_there_is(project):
-    done = make(project)
+@pytest.fixture
+def make(project, bare):
+    """make(target, ...) runs make in the project and returns the finished process, stderr with stdout."""
+    def run(*arguments, **variables):
+        return subprocess.run(['make'] + list(arguments), cwd=str(project),
+                              env=surroundings(bare, **variables), stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, universal_newlines=True)
+    return run
+
+
+@pytest.fixture
+def start(project, bare):
+    """The same, without waiting for the end."""
+    started = []
+
+    def run(*arguments, **variables):
+        started.append(subprocess.Popen(
+            ['make'] + list(arguments), cwd=str(project), env=surroundings(bare, **variables),
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True,
+            start_new_session=True))
+        return started[-1]
+    yield run
+    for process in started:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+        process.communicate()
+
+
+@pytest.fixture
+def python37(project, tmp_path):
+    return recorder(tmp_path / 'python37' / 'python', project)
+
+
+@pytest.fixture
+def python311(project, tmp_path):
+    return recorder(tmp_path / 'python311' / 'python', project, V311)
+
+
+def until(condition):
+    for _ in range(1000):
+        if condition():
+            return
+        time.sleep(0.05)
+    pytest.fail('waited 50 s in vain')
+
+
+# Finding a Python -------------------------------------------------------------------------------
+
+@pytest.fixture
+def search(tmp_path, bare):
+    """search(which, ...) runs find_python.sh with tmp_path/path before the tools."""
+    def run(*arguments, **variables):
+        path = '%s:%s' % (tmp_path / 'path', bare)
+        variables = dict({'HOME': tmp_path / 'home', 'PATH': path}, **variables)
+        return subprocess.run(['/bin/sh', os.path.join(ROOT, 'tools', 'find_python.sh')] + list(arguments),
+                              env=surroundings(bare, **variables), stdout=subprocess.PIPE,
+                              stderr=subprocess.PIPE, universal_newlines=True)
+    return run
+
+
+def test_finds_python_under_pyenv_whatever_it_has_selected(tmp_path, search):
+    executable(tmp_path / 'path' / 'python3.7', 'echo "pyenv: python3.7: command not found" >&2; exit 127\n')
+    fake_python(tmp_path / 'path' / 'python3', V311)
+    versions = tmp_path / 'home' / '.pyenv' / 'versions'
+    fake_python(versions / '3.11.7' / 'bin' / 'python3.7', V311)
+    python = fake_python(versions / '3.7.16' / 'bin' / 'python3.7', V37)
+    assert search().stdout == '%s\n' % python
+    # PATH comes first.
+    python = fake_python(tmp_path / 'path' / 'python', V37)
+    assert search().stdout == '%s\n' % python
+
+
+@pytest.mark.parametrize('conda_exe', [False, True])
+def test_finds_python_of_a_conda_environment(tmp_path, search, conda_exe):
+    fake_python(tmp_path / 'conda base' / 'bin' / 'python3', V311)
+    python = fake_python(tmp_path / 'conda base' / 'envs' / 'py37' / 'bin' / 'python3.7', V37)
+    conda = executable(tmp_path / ('opt' if conda_exe else 'path') / 'conda', """
+[ "$*" = 'env list' ] && cat <<EOF
+# conda environments:
+#
+base                  *  {0}
+py37                     {0}/envs/py37
+
+EOF
+""".format(tmp_path / 'conda base'))
+    assert search(**({'CONDA_EXE': conda} if conda_exe else {})).stdout == '%s\n' % python
+
+
+def test_finds_python_of_uv(tmp_path, search):
+    python = fake_python(tmp_path / 'uv' / 'cpython-3.7' / 'bin' / 'python3.7', V37)
+    executable(tmp_path / 'path' / 'uv', '[ "$*" = "python find 3.7" ] && echo "%s"\n' % python)
+    assert search().stdout == '%s\n' % python
+
+
+def test_finds_the_python_of_tensorflow_2_and_any(tmp_path, search):
+    fake_python(tmp_path / 'path' / 'python3.8', V38)
+    fake_python(tmp_path / 'path' / 'python3.10', (3, 10, 4))
+    python = fake_python(tmp_path / 'home' / '.pyenv' / 'versions' / '3.11.7' / 'bin' / 'python3.11', V311)
+    assert search('2.x').stdout == search('any').stdout == '%s\n' % python
+    python = fake_python(tmp_path / 'path' / 'python3', V37)
+    assert search('any').stdout == '%s\n' % python
+
+
+@pytest.mark.parametrize('version, fault, words', [
+    (V37, 'sys.modules["ensurepip"] = None', 'ensurepip'),
+    pytest.param(V37, 'sys.maxsize = 2 ** 31 - 1', ' is 3.7.16 for 32 bit', marks=pytest.mark.slow),
+    (V37, 'import platform; platform.machine = lambda: "arm64"', ' is 3.7.16 for 64 bit on arm64'),
+    pytest.param(V37, 'sys.implementation.name = "pypy"', ' is 3.7.16 of pypy', marks=pytest.mark.slow),
+    (V38, '', ' is 3.8.18'),
+])
+def test_a_refusal_names_the_python_and_what_is_wrong(tmp_path, search, version, fault, words):
+    python = fake_python(tmp_path / 'path' / 'python3.7', version, fault)
+    for found in search(), search(PYTHON=python):
+        assert found.returncode == 1 and found.stdout == '' and found.stderr.count('\n') == 1
+        assert str(python) in found.stderr and words in found.stderr
+    assert ('sudo apt install python3.7-venv' in found.stderr) == (words == 'ensurepip')
+    right = fake_python(tmp_path / 'path' / 'python3', V37)
+    assert search().stdout == '%s\n' % right
+    assert search(PYTHON=python).returncode == 1            # what the user names is not replaced
+
+
+@pytest.mark.parametrize('which, ways', [
+    ([], ['pyenv install 3.7', 'conda create -n py37', 'PYTHON=/path/to/python3.7', 'make venv-tf2']),
+    (['2.x'], ['pyenv install 3.11', 'PYTHON=/path/to/python3.11 make venv-tf2']),
+    (['any'], ['pyenv install 3.7', 'pyenv install 3.11', 'PYTHON=/path/to/python make mnist'])])
+def test_says_in_one_line_how_to_get_python(search, which, ways):
+    found = search(*which)
+    assert found.returncode == 1 and found.stdout == '' and found.stderr.count('\n') == 1
+    assert all(way in found.stderr for way in ways + ['there is no Python at all'])
+
+
+@pytest.mark.skipif(sys.prefix == sys.base_prefix, reason='the tests do not run in a virtual environment')
+def test_answers_with_the_python_behind_a_virtual_environment(search):
+    # .venv is active while `make venv` makes it again: it must not be made from itself.
+    found = search('any', PYTHON=sys.executable).stdout.strip()
+    assert not found.startswith(sys.prefix + os.sep)
+    assert os.path.samefile(os.path.realpath(found), os.path.realpath(sys.executable))
+
+
+# Fetching one ------------------------------------------------------------------------------------
+
+@pytest.fixture
+def sources(project, tmp_path):
+    """sources((file, content or None, what its sha256 is of), ...): what requirements/python37.txt lists."""
+    site = tmp_path / 'site'
+    site.mkdir()
+
+    class Handler(http.server.SimpleHTTPRequestHandler):
+        def translate_path(self, path):
+            return str(site / os.path.basename(path))
+
+        def log_message(self, *args):
+            pass
+
+    server = http.server.HTTPServer(('127.0.0.1', 0), Handler)
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+    kind = os.uname()
+
+    def serve(*files):
+        lines = []
+        for name, content, right in files:
+            if content is not None:
+                (site / name).write_bytes(content)
+            lines.append('%s-%s %s %s http://127.0.0.1:%d/%s\n' % (
+                kind.sysname, kind.machine, hashlib.sha256(right).hexdigest(),
+                'conda' if name.endswith('.sh') else 'zst', server.server_port, name))
+        (project / 'requirements' / 'python37.txt').write_text('# a comment\n' + ''.join(lines))
+        return server
+    yield serve
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def installer(project, tmp_path):
+    """A stand-in of Miniconda's installer: `sh FILE -b -p FOLDER` puts a recording Python there."""
+    python = recorder(tmp_path / 'made' / 'python3.7', project)
+    return ('[ "$1 $2" = "-b -p" ] && mkdir -p "$3/bin" && cp \'%s\' "$3/bin"\n' % python).encode()
+
+
+def test_fetches_python_from_the_first_source_that_is_right(project, make, sources, installer):
+    sources(('gone.sh', None, installer), ('changed.sh', installer + b'#', installer),
+            ('right.sh', installer, installer))
+    done = make('venv')
+    assert done.returncode == 0, done.stdout
+    lines = done.stdout.splitlines()
+    assert all('No CPython 3.7 here: fetching one' in line and '127.0.0.1' in line for line in lines[:3])
+    assert 'Making .venv with' in lines[-3] and '/.python37/bin/python3.7' in lines[-3]
+    assert sorted(name for name in os.listdir(str(project)) if name.startswith('.python37')) == ['.python37']
+    assert calls(project)[0] == '-m venv .venv'
+    # It is fetched once.
+    shutil.rmtree(str(project / '.venv'))
+    assert 'fetching' not in make('venv').stdout
+    assert make('clean').returncode == 0 and not (project / '.python37').exists()
+
+
+@pytest.mark.slow
+def test_python_that_lies_in_the_folder_needs_no_network(project, make, sources, installer):
+    sources(('right.sh', None, installer)).shutdown()
+    (project / 'right.sh').write_bytes(installer)
+    done = make('venv')
+    assert done.returncode == 0 and 'fetching' not in done.stdout, done.stdout
+
+
+def test_without_network_make_goes_on_with_tensorflow_2_or_says_what_to_put_where(
+        project, make, sources, installer, bare, tmp_path, python311):
+    server = sources(('gone.sh', None, installer), ('changed.sh', b'?', installer))
+    done = make('venv')
+    assert done.returncode != 0
+    assert 'make venv-tf2' in done.stdout
+    host = '127.0.0.1:%d' % server.server_port
+    assert '%s cannot be reached; %s: the sha256 differs' % (host, host) in done.stdout
+    assert 'put http://%s/gone.sh into %s' % (host, os.path.realpath(str(project))) in done.stdout
+    path = '%s:%s' % (tmp_path / 'path', bare)
+    (tmp_path / 'path').mkdir()
+    (tmp_path / 'path' / 'python3').symlink_to(python311)
+    done = make('test', PATH=path)
+    assert done.returncode == 0, done.stdout
+    assert 'TensorFlow 2.x, by way of tf1.py: no CPython 3.7 is here, and none could be' in done.stdout
+    assert calls(project)[-1] == PYTEST2
+    # Once .venv-tf2 is there, nothing is looked for again.
+    done = make('test', PATH=path)
+    assert 'fetching' not in done.stdout and calls(project) == [PYTEST2]
+    done = make('test', PATH=path, COMPANION_TF='1')
+    assert done.returncode != 0 and 'fetching' in done.stdout and calls(project) == []
+
+
+@pytest.mark.slow
+def test_a_killed_fetch_is_begun_again(project, make, sources, installer):
+    sources(('right.sh', installer, installer))
+    (project / '.python37.part.4194305').mkdir()        # no process has this number
+    assert make('venv').returncode == 0
+    assert sorted(name for name in os.listdir(str(project)) if name.startswith('.python37')) == ['.python37']
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which('zstd'), reason='needs zstd, which makes the archive')
+def test_unpacks_an_archive_as_python_build_standalones(project, bare, sources, tmp_path):
+    """A stand-in of the same layout, of the Python that runs the tests, called 3.7 whatever it is."""
+    install = tmp_path / 'python' / 'install'
+    library = 'lib/python%d.%d' % sys.version_info[:2]
+    (install / 'bin').mkdir(parents=True)
+    shutil.copy(os.path.realpath(sys.executable), str(install / 'bin' / 'python3.7'))
+    shutil.copytree(os.path.join(sys.base_prefix, library), str(install / library), symlinks=True,
+                    ignore=shutil.ignore_patterns('test', 'tests', 'site-packages', '__pycache__'))
+    (tmp_path / 'python' / 'PYTHON.json').write_text('{}')
+    archive = tmp_path / 'cpython-3.7.9.tar.zst'
+    subprocess.run('tar -cf - python | zstd -q -1 -o "%s"' % archive, shell=True, check=True,
+                   cwd=str(tmp_path))
+    content = archive.read_bytes()
+    flipped = content[:1000] + bytes([content[1000] ^ 1]) + content[1001:]
+    sources(('cpython-3.7.9.tar.zst', flipped, content), ('cpython-3.7.9-2.tar.zst', content, content))
+    done = subprocess.run(['sh', str(project / 'tools' / 'fetch_python.sh')], env=surroundings(bare),
+                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    assert (done.returncode, done.stdout) == (0, ''), done.stderr
+    python = str(project / '.python37' / 'bin' / 'python3.7')
+    prefix = subprocess.check_output([python, '-c', 'import sys; print(sys.prefix)'], universal_newlines=True)
+    assert os.path.samefile(prefix.strip(), str(project / '.python37'))
+    assert not (project / '.python37' / 'PYTHON.json').exists()
+
+
+# The locks ---------------------------------------------------------------------------------------
+
+def locked(name):
+    """A lock as a list of (name, version, marker or None, [hash, ...])."""
+    pins = []
+    with open(os.path.join(ROOT, 'requirements', name + '.lock')) as file:
+        text = file.read().replace('\\\n', ' ')
+    for line in text.splitlines():
+        if line and not line.startswith('#'):
+            # As pip reads it: a requirement, then options.
+            requirement = Requirement(line.split(' --hash')[0])
+            (specifier,) = requirement.specifier
+            assert specifier.operator == '==', line
+            pins.append((canonicalize_name(requirement.name), specifier.version, requirement.marker,
+                         re.findall(r'--hash=sha256:([0-9a-f]{64})\b', line)))
+    return pins
+
+
+@pytest.mark.parametrize('name, count', [('tf1', 100), ('tf2', 60), ('tensorboard', 30), ('lint', 1)])
+def test_a_lock_has_hashes_and_no_places(name, count):
+    pins = locked(name)
+    assert len(pins) >= count
+    assert [pin for pin in pins if not pin[3]] == []
+    for one in pins:
+        for other in pins:          # no pin has another's hashes
+            assert one[:2] == other[:2] or not set(one[3]) & set(other[3]), (one[:2], other[:2])
+    with open(os.path.join(ROOT, 'requirements', name + '.lock')) as file:
+        text = file.read()
+    assert re.match(r'# .*\n#    make lock \(releases before 20\d\d-\d\d-\d\d\)\n', text)
+    for place in ('://', '@', '--index', '--find-links', '--extra', '--trusted'):
+        assert place not in text, place
+    # Else pip on another Python would skip every line, and report success.
+    unmarked = [pin for pin in pins if not pin[2] or 'python' not in str(pin[2])]
+    assert name == 'tensorboard' or len(unmarked) > 0.5 * len(pins)
+    assert name != 'tf1' or not re.search('python_(full_)?version', text)
+
+
+def declared(monkeypatch):
+    """What setup.py gives to setuptools."""
+    given = {}
+    monkeypatch.chdir(ROOT)
+    monkeypatch.setattr('setuptools.setup', lambda **arguments: given.update(arguments))
+    monkeypatch.setattr(sys, 'argv', ['setup.py'])
+    runpy.run_path(os.path.join(ROOT, 'setup.py'))
+    return given
+
+
+def test_every_requirement_is_pinned_to_a_version_it_allows(monkeypatch):
+    given = declared(monkeypatch)
+    extras = given['extras_require']
+    pins = {name: (version, marker) for name, version, marker, _ in locked('tf1')}
+    assert len(given['install_requires']) >= 10 and {'ch06', 'test', 'all'} <= set(extras)
+    for requirement in map(Requirement, given['install_requires'] + sum(extras.values(), [])):
+        version, marker = pins[canonicalize_name(requirement.name)]
+        assert version in requirement.specifier, '%s: %s is pinned' % (requirement, version)
+        assert str(marker) == str(requirement.marker)
+    for name in 'tf2', 'tensorboard', 'lint':
+        pins = locked(name)
+        with open(os.path.join(ROOT, 'requirements', name + '.in')) as file:
+            for line in file.read().splitlines():
+                if not line.startswith('#'):
+                    wanted = Requirement(line)
+                    assert [pin for pin in pins if pin[0] == canonicalize_name(wanted.name) and
+                            pin[1] in wanted.specifier], (name, line)
+
+
+def test_setup_py_declares_all_that_is_imported_across_folders(monkeypatch):
+    packages = declared(monkeypatch)['packages']
+    assert {'companion', 'data'} <= set(packages)
+    for package in packages:
+        assert os.path.isdir(os.path.join(ROOT, package.replace('.', os.sep))), package
+    for chapter in range(1, 8):
+        assert any(package.startswith('ch0%d_' % chapter) for package in packages), chapter
+
+
+def test_locks_are_made_without_the_hashes_that_are_there(project, make, tmp_path, bare, python37, python311):
+    """A pin that was edited by hand would keep the sha256 of the other version."""
+    path = tmp_path / 'path'
+    path.mkdir()
+    for name, python in ('python3.7', python37), ('python3.11', python311):
+        (path / name).symlink_to(python)
+    uv = executable(tmp_path / 'uv', 'echo "$@" >> %s/asked\nfor last; do :; done\n'
+                    'cp "$last" "%s/$(basename "$last")"; echo "six==1.16.0" > "$last"\n' % (2 * (tmp_path,)))
+    fake_python(python37, V37, shell='case "$1" in *get_uv.py) echo "%s"; exit ;; esac' % uv)
+    lock = project / 'requirements' / 'tf1.lock'
+    lock.write_text(re.sub('^six==.* ', 'six==1.16.0 ', lock.read_text(), flags=re.MULTILINE))
+    done = make('lock', PATH='%s:%s' % (path, bare), PACKAGES='six numpy')
+    assert done.returncode == 0, done.stdout
+    lines = (tmp_path / 'tf1.lock').read_text().splitlines()
+    assert 'six==1.16.0' in lines and len(lines) > 100 and not [line for line in lines if 'hash' in line]
+    assert lock.read_text() == 'six==1.16.0\n'
+    asked = (tmp_path / 'asked').read_text().splitlines()
+    assert len(asked) == 4
+    for line in asked:
+        assert '--generate-hashes' in line and '--upgrade-package six --upgrade-package numpy' in line
+        assert re.search(r'--exclude-newer 20\d\d-\d\d-\d\d ', line)
+
+
+def test_make_lock_without_python_3_7_leaves_nothing(project, make):
+    before = sorted(os.listdir(str(project)))
+    done = make('lock', PYTHON='/nonexistent')
+    assert done.returncode != 0 and 'is not a 64-bit CPython 3.7' in done.stdout
+    assert sorted(os.listdir(str(project))) == before
+
+
+# make venv ---------------------------------------------------------------------------------------
+
+SET_UP = ['-m venv .venv',
+          '-m pip install --require-hashes -r .venv/build.lock',
+          '-m pip install --require-hashes --no-build-isolation -r requirements/tf1.lock',
+          '-m pip install --no-deps --no-build-isolation -e .']
+SET_UP2 = [call.replace('.venv', '.venv-tf2').replace('tf1.lock', 'tf2.lock') for call in SET_UP[:3]]
+
+
+def test_make_alone_says_what_there_is(project, make):
+    done = make()
     assert done.returncode == 0
-    for target in ('mnist', 'test', 'venv', 'venv-tf2', 'clean', 'lock', 'lock-tf2'):
-        assert 'make %s ' % target in done.stdout
+    targets = re.findall('^make ([a-z0-9-]+) ', done.stdout, re.MULTILINE)
+    assert {'mnist', 'test', 'test-all', 'venv', 'venv-tf2', 'tensorboard', 'lint', 'lock'} <= set(targets)
+    for target in targets:
+        assert 'No rule' not in make('-n', target).stdout
     assert not (project / '.venv').exists()
 
 
-def test_make_venv_sets_up_from_the_lock_once(project, tmp_path):
-    python = python37(project, tmp_path)
-    done = make(project, 'venv', PYTHON=python)
+def test_make_venv_sets_up_from_the_lock_once(project, make, python37):
+    done = make('venv', PYTHON=python37)
     assert done.returncode == 0, done.stdout
-    assert calls(project) == [
-        '-m venv .venv',
-        '-m pip install -q --require-hashes -r .venv/build.lock',
-        '-m pip install --require-hashes --no-build-isolation -r requirements.lock',
-        '-m pip install -q --no-deps --no-build-isolation -e .']
+    assert calls(project) == SET_UP
+    # A line a step; what pip says is in the log.
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ['Making', 'Installing', 'Ready']
+    assert (project / '.venv' / 'set-up.log').read_text().count('three\n') == 4
     lines = [line.split('==')[0] for line in (project / '.venv' / 'build.lock').read_text().splitlines()
              if not line.startswith(' ')]
-    assert lines == ['pip', 'setuptools', 'wheel']
-    done = make(project, 'venv', PYTHON=python)
+    assert {'pip', 'setuptools', 'wheel'} <= set(lines) <= {'pip', 'setuptools', 'wheel', 'packaging'}
+    done = make('venv', PYTHON='/nonexistent')
     assert (done.returncode, done.stdout, calls(project)) == (0, '', [])
 
 
-@pytest.mark.parametrize('file', ['setup.py', 'requirements.lock'])
-def test_make_venv_depends_on_the_requirements(project, file):
-    ready(project)
-    stamp = os.stat(str(project / '.venv' / 'ready')).st_mtime
-    for name in ('setup.py', 'requirements.lock'):
-        os.utime(str(project / name), (stamp - 10, stamp - 10))
-    assert 'pip install' not in make(project, '-n', 'venv').stdout
-    os.utime(str(project / file), (stamp + 10, stamp + 10))
-    assert 'pip install' in make(project, '-n', 'venv').stdout
-    # What is whole is brought up to date in place: that needs no network where the pins are the same.
-    assert make(project, 'venv').returncode == 0
-    assert [call.split()[1] for call in calls(project)] == ['pip', 'pip', 'pip']
+@pytest.mark.parametrize('file', [pytest.param('setup.py', marks=pytest.mark.slow), 'requirements/tf1.lock'])
+def test_make_venv_is_brought_up_to_date_in_place(project, make, python37, file):
+    assert make('venv', PYTHON=python37).returncode == 0
+    calls(project)
+    (project / '.venv' / 'old').write_text('')
+    with open(str(project / file), 'a') as changed:
+        changed.write('# changed\n')
+    done = make('venv', PYTHON=python37)
+    assert done.returncode == 0 and 'up to date' in done.stdout
+    assert calls(project) == SET_UP[1:] and (project / '.venv' / 'old').exists()
+    with open(str(project / file), 'a') as changed:
+        changed.write('# again\n')
+    recorder(project / '.venv' / 'bin' / 'python', project, statuses=[('*tf1.lock', 7)])
+    assert make('venv', PYTHON=python37).returncode != 0
+    assert not (project / '.venv' / 'ready').exists()
 
 
-@pytest.mark.parametrize('step', ['"-m venv"', '*build.lock', '*requirements.lock', '*"-e ."'])
-def test_make_venv_that_failed_does_not_count_as_ready(project, tmp_path, step):
-    done = make(project, 'venv', PYTHON=python37(project, tmp_path, statuses=[('*' + step + '*', 7)]))
+@pytest.mark.parametrize('step', ['"-m venv"', '*tf1.lock'])
+def test_make_venv_that_failed_does_not_count_as_ready(project, make, tmp_path, python37, step):
+    broken = recorder(tmp_path / 'broken' / 'python', project, statuses=[('*' + step + '*', 7)])
+    done = make('venv', PYTHON=broken)
     assert done.returncode != 0
+    assert 'error: .venv could not be set up: broken by the test. ' in done.stdout
+    assert str(project / '.venv' / 'set-up.log') in done.stdout
     assert not (project / '.venv' / 'ready').exists()
     calls(project)
-    done = make(project, 'venv', PYTHON=python37(project, tmp_path))
+    done = make('venv', PYTHON=python37)
     assert done.returncode == 0, done.stdout
-    assert calls(project)[0] == '-m venv .venv'
+    assert calls(project) == SET_UP
 
 
-def test_make_venv_whose_update_failed_does_not_count_as_ready(project):
-    ready(project, statuses=[('*requirements.lock', 7)])
-    stamp = os.stat(str(project / '.venv' / 'ready')).st_mtime
-    os.utime(str(project / 'requirements.lock'), (stamp + 10, stamp + 10))
-    assert make(project, 'venv').returncode != 0
-    assert not (project / '.venv' / 'ready').exists()
+def moved(environment):
+    text = (environment / 'ready').read_text().splitlines()
+    (environment / 'ready').write_text('\n'.join(['/somewhere/else'] + text[1:]) + '\n')
 
 
-def moved(project):
-    (project / '.venv' / 'ready').write_text('/somewhere/else\n')
+def interrupted(environment):
+    (environment / 'ready').unlink()
 
 
-def interrupted(project):
-    (project / '.venv' / 'ready').unlink()
+def python_gone(environment):
+    (environment / 'bin' / 'python').unlink()
 
 
-def python_gone(project):
-    (project / '.venv' / 'bin' / 'python').unlink()
+def other_version(environment):
+    fake_python(environment / 'bin' / 'python', V38)
 
 
-def other_version(project):
-    fake_python(project / '.venv' / 'bin' / 'python', V38)
-
-
-@pytest.mark.parametrize('fault', [moved, interrupted, python_gone, other_version])
-def test_make_venv_makes_a_broken_one_anew_and_says_so(project, tmp_path, fault):
-    ready(project)
+@pytest.mark.parametrize('fault', [
+    moved, interrupted, pytest.param(python_gone, marks=pytest.mark.slow),
+    pytest.param(other_version, marks=pytest.mark.slow)])
+def test_make_venv_makes_a_broken_one_again_and_says_so(project, make, python37, fault):
+    assert make('venv', PYTHON=python37).returncode == 0
+    calls(project)
     (project / '.venv' / 'old').write_text('')
-    fault(project)
-    done = make(project, 'venv', PYTHON=python37(project, tmp_path))
+    fault(project / '.venv')
+    done = make('venv', PYTHON='/nonexistent')
+    assert done.returncode != 0 and (project / '.venv' / 'old').exists()    # without a Python nothing is lost
+    done = make('venv', PYTHON=python37)
     assert done.returncode == 0, done.stdout
-    assert '.venv is incomplete, was moved, or has lost its Python 3.7: it is made anew.\n' in done.stdout
-    assert calls(project)[0] == '-m venv .venv'
+    assert '.venv is incomplete, was moved, or has lost its Python: it is made again\n' in done.stdout
+    assert calls(project) == SET_UP
     assert not (project / '.venv' / 'old').exists() and (project / '.venv' / 'ready').exists()
 
 
-def test_make_venv_without_python_keeps_what_there_is(project):
-    ready(project)
-    interrupted(project)
-    done = make(project, 'venv', PYTHON='/nonexistent')
-    assert done.returncode != 0
-    assert 'PYTHON=/nonexistent is not a 64-bit CPython 3.7' in done.stdout
-    assert (project / '.venv' / 'bin' / 'python').exists()
+def test_two_makes_at_once_set_up_once(project, start, tmp_path):
+    slow = recorder(tmp_path / 'slow' / 'python', project, wait='*tf1.lock')
+    first = start('venv', PYTHON=slow)
+    until(lambda: SET_UP[2] in ((project / 'calls').read_text() if (project / 'calls').exists() else ''))
+    second = start('venv', PYTHON=slow)
+    line = second.stdout.readline()
+    assert 'sets up an environment here; waiting for it' in line
+    (project / 'go').write_text('')
+    assert first.wait(60) == second.wait(60) == 0
+    assert calls(project) == SET_UP[:3] + [SET_UP[2] + ' ended'] + SET_UP[3:]
 
+
+@pytest.mark.slow
+def test_a_pip_that_outlives_its_make_is_waited_for(project, start, tmp_path, python37):
+    slow = recorder(tmp_path / 'slow' / 'python', project, wait='*tf1.lock')
+    first = start('venv', PYTHON=slow)
+    until(lambda: SET_UP[2] in ((project / 'calls').read_text() if (project / 'calls').exists() else ''))
+    until(lambda: (project / '.venv-lock').read_text())
+    pip = int((project / '.venv-lock').read_text())
+    parent = int(subprocess.check_output(['ps', '-o', 'ppid=', '-p', str(pip)]))
+    os.kill(parent, signal.SIGKILL)                     # the set-up itself, so that it can stop nothing
+    assert first.wait(60) != 0
+    os.kill(pip, 0)                                     # is still there
+    second = start('venv', PYTHON=python37)
+    assert second.stdout.readline() == 'Process %d sets up an environment here; waiting for it\n' % pip
+    assert (project / '.venv').exists() and SET_UP[2] + ' ended' not in (project / 'calls').read_text()
+    (project / 'go').write_text('')
+    assert second.wait(60) == 0
+    assert calls(project) == SET_UP[:3] + [SET_UP[2] + ' ended'] + SET_UP
+
+
+# make mnist, test, and the others ------------------------------------------------------------------
 
 FETCH = '-m data fetch mnist'
 TRAIN, EVAL = 'ch03_training_tricks/mnist_train.py', 'ch03_training_tricks/mnist_eval.py --once'
+PYTEST = '-m pytest -n 4 --dist worksteal -m not slow'
+PYTEST2 = 'tf1.py ' + PYTEST
 
 
-def test_make_mnist_on_the_data(project):
-    ready(project)
-    done = make(project, 'mnist')
+@pytest.fixture
+def ready(project, make, python37):
+    """A finished .venv; ready(statuses) lets some of its calls fail."""
+    assert make('venv', PYTHON=python37).returncode == 0
+    calls(project)
+    return lambda *statuses: recorder(project / '.venv' / 'bin' / 'python', project, statuses=statuses)
+
+
+def test_make_mnist(project, make, ready):
+    done = make('mnist')
     assert done.returncode == 0, done.stdout
-    assert calls(project) == [FETCH, TRAIN, EVAL]
-    assert 'sample' not in done.stdout
-
-
-def test_make_mnist_without_network_goes_on_with_the_sample(project):
-    ready(project, statuses=[('*fetch*', 3)])
-    done = make(project, 'mnist')
+    assert calls(project) == [FETCH, TRAIN, EVAL] and 'sample' not in done.stdout
+    ready(('*fetch*', 3))
+    done = make('mnist')
     assert done.returncode == 0, done.stdout
     assert calls(project) == [FETCH, TRAIN + ' --sample', EVAL + ' --sample']
     assert 'No MNIST files and no network: going on with the embedded sample' in done.stdout
-
-
-@pytest.mark.parametrize('status', [1, 2, 130])
-def test_make_mnist_stops_at_other_faults_of_the_data(project, status):
-    ready(project, statuses=[('*fetch*', status)])
-    done = make(project, 'mnist')
-    assert done.returncode != 0
-    assert calls(project) == [FETCH]
-    assert 'sample' not in done.stdout
-
-
-def test_make_mnist_stops_when_the_training_fails(project):
-    ready(project, statuses=[('*train*', 1)])
-    assert make(project, 'mnist').returncode != 0
+    for status in 1, 130:
+        ready(('*fetch*', status))
+        assert make('mnist').returncode != 0
+        assert calls(project) == [FETCH]
+    ready(('*train*', 1))
+    assert make('mnist').returncode != 0
     assert calls(project) == [FETCH, TRAIN]
 
 
-PYTEST, PYTEST2 = '-m pytest -ra -n 4 --dist worksteal tests', 'tf1.py -m pytest -ra -n 2 tests/test_tf1.py'
-SET_UP2 = ['-m venv .venv-tf2', '-m pip install -q --require-hashes -r .venv-tf2/build.lock',
-           '-m pip install --require-hashes --no-build-isolation -r requirements/tf2.lock']
-
-
-def test_make_test_names_the_other_part_and_fails_with_pytest(project):
-    ready(project)
-    done = make(project, 'test', PYTHON='/nonexistent')
-    assert done.returncode == 0
+def test_make_test_and_test_all(project, make, ready, python311):
+    assert make('test', PYTHON='/nonexistent').returncode == 0
     assert calls(project) == [PYTEST]
-    assert '`make test-tf2` tests tf1.py, on TensorFlow 2.x' in done.stdout
-    ready(project, statuses=[('*pytest*', 1)])
-    assert make(project, 'test', PYTHON='/nonexistent').returncode != 0
+    assert make('test-all', PYTHON=python311).returncode == 0
+    assert calls(project) == SET_UP2 + [PYTEST[:-len(' -m not slow')], PYTEST2,
+                                        PYTEST2.replace('not slow', 'slow') + ' tests/test_tf1.py']
+    ready(('*pytest*', 1))
+    assert make('test').returncode != 0
+    assert make('test-all').returncode != 0
 
 
-def python311(project, tmp_path, **options):
-    """A Python 3.11 for PYTHON=, that makes a .venv-tf2 with a copy of itself."""
-    return str(recorder(tmp_path / 'python311' / 'python', project / 'calls', version=V311, **options))
-
-
-def test_make_test_tf2(project, tmp_path):
-    python = python311(project, tmp_path)
-    assert make(project, 'test-tf2', PYTHON=python).returncode == 0
-    assert calls(project) == SET_UP2 + [PYTEST2]
-    assert make(project, 'test-tf2', PYTHON=python).returncode == 0
-    assert calls(project) == [PYTEST2]
-    recorder(project / '.venv-tf2' / 'bin' / 'python', project / 'calls', [('*pytest*', 1)], V311)
-    assert make(project, 'test-tf2', PYTHON=python).returncode != 0
-
-
-def test_make_test_tf2_fails_where_tensorflow_2_cannot_be_installed(project, tmp_path):
-    python = python311(project, tmp_path, statuses=[('*requirements/tf2.lock', 7)])
-    assert make(project, 'test-tf2', PYTHON=python).returncode != 0
-    assert calls(project) == SET_UP2
-
-
-@pytest.mark.parametrize('target, commands', [
-    ('mnist', ['tf1.py ' + FETCH, 'tf1.py ' + TRAIN, 'tf1.py ' + EVAL]), ('test', [PYTEST2])])
-def test_without_python_3_7_make_goes_on_with_tensorflow_2_and_says_so(project, tmp_path, target, commands):
-    done = make(project, target, PYTHON=python311(project, tmp_path))
+def test_tensorflow_2_by_choice_and_without_python_3_7(project, make, ready, python311):
+    done = make('mnist', PYTHON=python311, COMPANION_TF='2')
     assert done.returncode == 0, done.stdout
-    assert calls(project) == SET_UP2 + commands
-    assert done.stdout.count('No Python 3.7, so no TensorFlow 1.15: going on with TensorFlow 2.x') == 1
-    assert not (project / '.venv').exists()
+    assert calls(project) == SET_UP2 + ['tf1.py ' + call for call in (FETCH, TRAIN, EVAL)]
+    assert 'TensorFlow 2.x, by way of tf1.py: COMPANION_TF=2 asks for it' in done.stdout
+    shutil.rmtree(str(project / '.venv'))
+    done = make('test', PYTHON=python311)
+    assert calls(project) == [PYTEST2]
+    assert done.stdout.count('TensorFlow 2.x, by way of tf1.py: ') == 1
+    done = make('test', PYTHON='/nonexistent', COMPANION_TF='1')
+    assert done.returncode != 0 and 'PYTHON=/nonexistent is not a 64-bit CPython 3.7 with' in done.stdout
+    shutil.rmtree(str(project / '.venv-tf2'))
+    done = make('test', PYTHON='/nonexistent')
+    assert done.returncode != 0
+    assert 'PYTHON=/nonexistent is not a 64-bit CPython 3.7, or 3.10 to 3.13,' in done.stdout
+    assert calls(project) == []
 
 
-@pytest.mark.parametrize('target', ['mnist', 'test'])
-def test_without_any_python_make_names_the_remedy(project, target):
-    done = make(project, target, PYTHON='/nonexistent')
-    assert done.returncode != 0 and calls(project) == []
-    assert 'PYTHON=/nonexistent is not a 64-bit CPython 3.7, 3.11, 3.12 or 3.13' in done.stdout
-
-
-def test_lock_of_tensorflow_2_has_hashes_and_no_places():
-    with open(os.path.join(ROOT, 'tf2', 'requirements.lock')) as file:
-        text = file.read()
-    lines = [line for line in text.replace('\\\n', ' ').splitlines() if line and not line.startswith('#')]
-    assert len(lines) > 60
-    for line in lines:
-        assert re.match(r'[a-z0-9-]+==\S+ .*--hash=sha256:[0-9a-f]{64}', line), line
-    assert not [place for place in ('://', '@', '--index', '--find-links', '--trusted') if place in text]
-    # Else pip on another Python would skip every line, and report success.
-    assert "python_full_version < '3.14'" not in text
-    pins = {line.split('==')[0] for line in lines}
-    with open(os.path.join(ROOT, 'tf2', 'requirements.in')) as file:
-        wanted = [line for line in file.read().splitlines() if not line.startswith('#')]
-    assert {re.split('[ <=]', line)[0] for line in wanted} <= pins
-
-
-def test_make_clean_leaves_the_users_files(project):
-    ready(project)
+def test_make_clean_leaves_the_users_files(project, make, ready):
     kept = [project / 'runs' / 'ch03' / 'model.ckpt', project / 'runs' / '__pycache__' / 'kept',
             project / 'data' / 'mnist' / 'train.gz']
-    gone = [project / 'data' / '__pycache__' / 'a.pyc', project / '.pytest_cache' / 'a']
+    gone = [project / 'data' / '__pycache__' / 'a.pyc', project / '.pytest_cache' / 'a',
+            project / '.python37' / 'a']
     for path in kept + gone:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text('')
-    assert make(project, 'clean').returncode == 0
+    assert make('clean').returncode == 0
     assert all(path.exists() for path in kept)
-    assert not any(path.exists() for path in gone) and not (project / '.venv').exists()
+    assert not any(path.exists() for path in gone)
+    assert [name for name in os.listdir(str(project)) if name.startswith('.')] == []
 
 
-def test_ci_run_refuses_without_the_real_data(tmp_path):
-    folder = tmp_path / 'checkout' / '.ci'
-    folder.mkdir(parents=True)
-    shutil.copy(os.path.join(ROOT, '.ci', 'run'), str(folder / 'run'))
-    done = subprocess.run(['bash', str(folder / 'run')], env=environment(), stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, universal_newlines=True)
-    assert done.returncode == 1 and done.stdout == ''
-    assert done.stderr.count('\n') == 1 and 'real data are missing' in done.stderr
+def test_make_tensorboard(project, make, tmp_path, python37):
+    done = make('tensorboard', PYTHON=python37)
+    assert done.returncode != 0 and 'There is nothing to show in runs' in done.stdout
+    (project / 'runs').mkdir()
+    (project / 'runs' / 'events.out.tfevents.1').write_text('')
+    assert make('tensorboard', PYTHON=python37).returncode == 0
+    assert calls(project)[-1] == '-m tensorboard.main --logdir runs --host localhost'
+    # TensorBoard 1.15 cannot colour article 7's figure 2 by device.
+    versions = {version for name, version, _, _ in locked('tensorboard') if name == 'tensorboard'}
+    assert '2.3.0' in versions and len(versions) == 2
 
 
-def test_ci_run_requires_the_real_data(tmp_path):
-    folder = tmp_path / 'checkout' / '.ci'
-    folder.mkdir(parents=True)
-    shutil.copy(os.path.join(ROOT, '.ci', 'run'), str(folder / 'run'))
-    for name in ('mnist', 'ptb'):
-        (tmp_path / 'shared' / 'data' / name).mkdir(parents=True)
-    executable(tmp_path / 'bin' / 'make', 'echo "$@ $TF_TUTORIAL_DATA $PYTEST_ADDOPTS"; exit 5\n')
-    done = subprocess.run(['bash', str(folder / 'run')],
-                          env=environment(PATH='%s:%s' % (tmp_path / 'bin', TOOLS)),
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
-    assert done.stdout.split() == ['test', str(tmp_path / 'shared' / 'data'), '--require-real-data']
-    assert done.returncode == 5
+@pytest.mark.parametrize('folders, status', [
+    (['mnist', 'ptb'], 5), (['mnist'], 1), ([], 5)], ids=['shared', 'incomplete', 'fork'])
+def test_ci_run(tmp_path, bare, folders, status):
+    checkout = tmp_path / 'checkout' / '.ci'
+    checkout.mkdir(parents=True)
+    shutil.copy(os.path.join(ROOT, '.ci', 'run'), str(checkout / 'run'))
+    shared = tmp_path / 'shared' / 'data'
+    for name in folders:
+        (shared / name).mkdir(parents=True)
+    executable(tmp_path / 'bin' / 'make',
+               'echo "$@ $TF_TUTORIAL_DATA $PYTEST_ADDOPTS"; [ "$1" = lint ] || exit 5\n')
+    done = subprocess.run([shutil.which('bash'), str(checkout / 'run')], stdout=subprocess.PIPE,
+                          stderr=subprocess.PIPE, universal_newlines=True,
+                          env=surroundings(bare, PATH='%s:%s' % (tmp_path / 'bin', bare)))
+    assert done.returncode == status
+    if status == 1:
+        assert done.stdout == '' and done.stderr.count('\n') == 1 and 'real data are missing' in done.stderr
+    elif folders:
+        assert done.stdout.splitlines() == ['%s %s --require-real-data ' % (target, shared)
+                                            for target in ('lint', 'test-all')]
+    else:
+        lines = done.stdout.splitlines()
+        assert 'embedded sample' in lines[0] and lines[1:] == ['lint sample ', 'test-all sample ']
 
 
-def test_tensorboard_is_a_newer_one_on_loopback(tmp_path):
-    """TensorBoard 1.15 cannot colour article 7's figure 2 by device."""
-    with io.open(os.path.join(ROOT, 'requirements', 'tensorboard.lock'), encoding='utf-8') as file:
-        pins = re.findall(r"^tensorboard==([0-9.]+) ; python_full_version (.)", file.read(), re.MULTILINE)
-    assert ('2.3.0', '<') in pins and ('1.15.0', '<') not in pins
-    (tmp_path / 'events.out.tfevents.1').write_text('')
-    (tmp_path / 'empty').mkdir()
-    shown = make(ROOT, '-n', 'tensorboard', 'LOGDIR=%s' % tmp_path)
-    assert "-m tensorboard.main --logdir '%s' --host localhost" % tmp_path in shown.stdout
-    nothing = make(ROOT, 'tensorboard', 'LOGDIR=%s' % (tmp_path / 'empty'))
-    assert nothing.returncode == 2 and 'There is nothing to show in' in nothing.stdout
+# pip install -------------------------------------------------------------------------------------
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.version_info[:2] != (3, 7), reason='the project is installed on Python 3.7 only')
+def test_pip_install_is_refused_and_an_editable_one_works(tmp_path):
+    """In an environment with nothing in it but pip, setuptools and wheel."""
+    copy = tmp_path / 'project'
+    shutil.copytree(ROOT, str(copy), ignore=shutil.ignore_patterns('.*', 'runs', 'results', '*.egg-info'))
+    subprocess.run([sys.executable, '-m', 'venv', '--without-pip', str(tmp_path / 'empty')], check=True)
+    site = os.path.dirname(os.path.dirname(pytest.__file__))
+    for name in os.listdir(site):
+        if re.match('(pip|setuptools|pkg_resources|_distutils_hack|wheel)(-|$)', name):
+            packages = tmp_path / 'empty' / 'lib' / 'python3.7' / 'site-packages'
+            (packages / name).symlink_to(os.path.join(site, name))
+    python, environ = str(tmp_path / 'empty' / 'bin' / 'python'), dict(os.environ, PYTHONPATH='')
+
+    def install(*arguments):
+        command = [python, '-m', 'pip', 'install', '--no-build-isolation', '--no-index']
+        return subprocess.run(command + list(arguments), cwd=str(copy), env=environ, stdout=subprocess.PIPE,
+                              stderr=subprocess.STDOUT, universal_newlines=True)
+    # Before it looks for what is required, of which there is nothing.
+    done = install('.')
+    assert done.returncode != 0 and 'the programs run from the folder of the' in done.stdout, done.stdout
+    done = install('--no-deps', '-e', '.')
+    assert done.returncode == 0, done.stdout
+    code = 'import companion.errors, data; print(data.__file__)'
+    where = subprocess.check_output([python, '-c', code], cwd=str(tmp_path), env=environ,
+                                    universal_newlines=True)
+    assert where.strip() == str(copy / 'data' / '__init__.py')
+
+
+def test_readme_names_the_pins():
+    pins = {name: version for name, version, _, _ in locked('tf1')}
+    with io.open(os.path.join(ROOT, 'README.md'), encoding='utf-8') as file:
+        named = set(re.findall(r'\b(pip|setuptools|wheel)==([0-9.]+)', file.read()))
+    assert all(pins[name] == version for name, version in named)

@@ -3,8 +3,8 @@
     python tools/environment.py .venv               make it, or bring it up to date
     python tools/environment.py --ready .venv       status 0 if it is
 
-Shows one line a step; what pip says is in the environment's set-up.log. The file `ready` in an environment comes last: an
-environment without it was interrupted, one that was moved holds another folder in it. Both are made again.
+Shows one line a step; what pip says is in the environment's set-up.log. The file `ready` comes last: an
+environment without it was interrupted, one that was moved holds another folder in it; both are made again.
 """
 import fcntl
 import hashlib
@@ -26,12 +26,12 @@ ENVIRONMENTS = {
     '.venv-tensorboard': ('requirements/tensorboard.lock', '40 MB', 'make tensorboard'),
     '.venv-lint': ('requirements/lint.lock', '11 MB', 'make lint'),
 }
-# These come first: a Python may bring a pip too old for the others' wheels, and packages without a wheel are built.
+# These come first: a Python may bring a pip too old for the others' wheels; gast and tflearn have no wheel.
 BUILD = re.compile('(pip|setuptools|wheel|packaging)==')
 
 
 def stamp(name):
-    """What `ready` says of a whole environment: its folder, its Python's version, its requirements' sha256."""
+    """What `ready` says of a whole environment: its folder, its Python's version, its requirements' sum."""
     files = [ENVIRONMENTS[name][0]] + ['setup.py'] * (name == '.venv')
     digest = hashlib.sha256()
     for file in files:
@@ -64,7 +64,8 @@ def lock():
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        say('Process %s sets up an environment here; waiting for it' % (os.read(descriptor, 20).decode() or '?'))
+        holder = os.read(descriptor, 20).decode()
+        say('Process %s sets up an environment here; waiting for it' % holder)
         fcntl.flock(descriptor, fcntl.LOCK_EX)
     return descriptor
 
@@ -88,7 +89,8 @@ class Installer:
         self.log.flush()
         hidden = ('PYTHONPATH', 'PYTHONHOME', 'PIP_USER', 'PIP_TARGET', 'PIP_PREFIX', '__PYVENV_LAUNCHER__')
         environ = {key: value for key, value in os.environ.items() if key not in hidden}
-        environ.update(PIP_USER='0', PIP_DISABLE_PIP_VERSION_CHECK='1', PIP_NO_INPUT='1', PIP_PROGRESS_BAR='off')
+        environ.update(PIP_USER='0', PIP_NO_INPUT='1', PIP_PROGRESS_BAR='off',
+                       PIP_DISABLE_PIP_VERSION_CHECK='1')
         child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self.log, stderr=subprocess.STDOUT,
                                  env=environ, pass_fds=[self.descriptor])
         os.ftruncate(self.descriptor, 0)

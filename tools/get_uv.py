@@ -1,8 +1,8 @@
-"""Put the program uv into a folder, and print its path. For any Python 3.6 or newer; needs neither pip nor venv.
+"""Put the program uv into a folder, and print its path. For any Python from 3.6 on, without pip or venv.
 
     python3 tools/get_uv.py FOLDER
 
-Its wheel comes from PyPI, or from the index that PIP_INDEX_URL or pip's settings name; its sha256 stands here.
+Its wheel comes from PyPI, or from the index that PIP_INDEX_URL or pip's settings name; the sha256 is here.
 """
 import configparser
 import hashlib
@@ -34,7 +34,8 @@ def index():
     """The package index: PIP_INDEX_URL, or index-url of pip's settings, or PyPI."""
     settings = configparser.ConfigParser(interpolation=None)
     settings.read(os.path.expanduser(path) for path in (
-        '/etc/pip.conf', '~/.pip/pip.conf', '~/.config/pip/pip.conf', '~/Library/Application Support/pip/pip.conf'))
+        '/etc/pip.conf', '~/Library/Application Support/pip/pip.conf', '~/.pip/pip.conf',
+        '~/.config/pip/pip.conf'))
     return (os.environ.get('PIP_INDEX_URL') or
             settings.get('global', 'index-url', fallback='https://pypi.org/simple')).rstrip('/')
 

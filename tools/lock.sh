@@ -35,9 +35,13 @@ resolve() {
     cp "$work/$name.lock" "$lock"
 }
 
+"$python37" -c 'import runpy, sys, types
+setup = lambda **given: print("\n".join(given["install_requires"] + sum(given["extras_require"].values(), [])))
+sys.modules["setuptools"] = types.SimpleNamespace(setup=setup)
+runpy.run_path("setup.py")' > "$work/tf1.in" || exit
 # For Linux, macOS and Windows. Send2Trash 2.0.0 excludes Python 3.7 with a "!=3.7.*", which uv overlooks.
 resolve tf1 "environments = [\"python_full_version < '3.8'\"]
-constraint-dependencies = ['send2trash<2']" setup.py --all-extras --python "$python37" --python-version 3.7
+constraint-dependencies = ['send2trash<2']" "$work/tf1.in" --python "$python37" --python-version 3.7
 
 # For CPython 3.10 to 3.13, on Linux (x86-64 and ARM), macOS (Apple silicon) and Windows.
 resolve tf2 "environments = [\"python_full_version >= '3.10' and python_full_version < '3.14'\"]
