@@ -6,14 +6,15 @@ Article 1 深度学习及 TensorFlow 简介, which introduces TensorFlow; no sec
     python ch01_intro/extras/check_environment.py
 
 Prints one line per check, [OK] or [FAIL] with the remedy: Python, processor, the packages of setup.py, the
-devices that TensorFlow sees, data, folders. Takes ten seconds on two cores. The exit status is 0 if all checks
-passed, and 1 if not. Runs on any Python, and needs no package, so that it works where nothing else does.
+devices that TensorFlow sees, data, folders. Takes ten seconds on two cores. The exit status is 0 if all passed,
+1 if not. Runs on any Python, and needs no package, so that it works where nothing else does.
 """
 from __future__ import print_function
 
 import argparse
 import ast
 import json
+import multiprocessing
 import os
 import platform
 import re
@@ -77,7 +78,7 @@ def start(code, *arguments):
 
 
 def result(process):
-    """Return what the code printed last, decoded from JSON. Raises RuntimeError with its last line of error."""
+    """What the code printed last, decoded from JSON. Raises RuntimeError with its last line of error."""
     out, error = process.communicate()
     if process.returncode < 0:
         raise RuntimeError('crashed with signal %d' % -process.returncode)
@@ -110,7 +111,7 @@ def check_processor():
     if 'avx' not in re.split(r'[\s.]+', flags.lower()) and 'avx1' not in flags.lower():
         raise Fault('processor: no AVX, and TensorFlow 1.15 needs it',
                     'another machine, or in a virtual machine the processor type `host`')
-    return 'processor: has AVX, %d cores' % (os.cpu_count() if hasattr(os, 'cpu_count') else 1)
+    return 'processor: has AVX, %d cores' % multiprocessing.cpu_count()
 
 
 def check_project():
@@ -255,8 +256,8 @@ def main(argv=None):
                         help='folder of the data files (default: TF_TUTORIAL_DATA, or the cache folder)')
     args = parser.parse_args(argv)
     if not os.path.exists(os.path.join(root(), 'setup.py')):
-        print('[FAIL] %s is not the project: setup.py is missing. Remedy: run this file where the project has it, '
-              'ch01_intro/extras/check_environment.py' % root())
+        print('[FAIL] %s is not the project: setup.py is missing. Remedy: run the file that is in the '
+              "project's folder, ch01_intro/extras/check_environment.py" % root())
         return 1
     if root() not in sys.path:
         sys.path.insert(0, root())
