@@ -6,8 +6,8 @@ Article 1 深度学习及 TensorFlow 简介, which introduces TensorFlow; no sec
     python ch01_intro/extras/check_environment.py
 
 Prints one line per check, [OK] or [FAIL] with the remedy: Python, processor, the packages of setup.py, the
-devices that TensorFlow sees, data, folders. Takes ten seconds on two cores. The exit status is 0 if all passed,
-1 if not. Runs on any Python, and needs no package, so that it works where nothing else does.
+devices that TensorFlow sees, data, folders. Takes ten seconds on two cores. The status is 0 if all checks
+pass, 1 if not. Runs on any Python, and needs no package, so that it works where nothing else does.
 """
 from __future__ import print_function
 
