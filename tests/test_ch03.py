@@ -1,5 +1,5 @@
 """Article 3: each printed number, and the training program: resumed, killed, damaged, beside evaluation."""
-from companion import cli
+from companion import cli, figures
 
 import contextlib
 import glob
@@ -53,6 +53,18 @@ def forward(values, images, suffix=''):
     return hidden @ w2 + b2, hidden
 
 
+@pytest.fixture
+def drawn(monkeypatch):
+    """A list of the figures that a program draws, in place of files; each is read line by line."""
+    drawn = []
+    monkeypatch.setattr(figures, 'save', lambda figure, path: drawn.append(figure))
+    return drawn
+
+
+def lines_of(axes):
+    return [np.array(line.get_data(), float) for line in axes.lines]
+
+
 # The snippets.
 
 def test_gradient_descent(run_script, tmp_path):
@@ -78,7 +90,7 @@ def test_gradient_descent(run_script, tmp_path):
     assert png.imread(picture).std() > 0.05
 
 
-def test_gradient_descent_from_elsewhere(monkeypatch, capsys):
+def test_gradient_descent_from_elsewhere(monkeypatch, capsys, drawn):
     module = load('ch03_training_tricks/gradient_descent.py')
     monkeypatch.setattr(module, 'minimize', lambda x, rate, steps: [
         x * (1 - 2 * rate) ** step for step in range(steps + 1)])
@@ -87,9 +99,14 @@ def test_gradient_descent_from_elsewhere(monkeypatch, capsys):
     assert '1  -40  2*-40*0.3=-24  -40-(-24)=-16\n' in out
     assert 'learning rate 0.3: after 6 steps (x = -0.16384, one step before -0.40960)' in out
     assert '|x| > 0.3 at learning rate 0.001 after 2400 steps' in out
+    for axes, rate, steps in zip(drawn[0].axes, (0.001, 0.3, 1.0), (2400, 5, 5)):
+        (x, y), (path, heights) = lines_of(axes)
+        assert (x[0], x[-1]) == (-5.5, 5.5) and (y == x ** 2).all()
+        assert path == pytest.approx(-40 * (1 - 2 * rate) ** np.arange(steps + 1))
+        assert (heights == path ** 2).all()
 
 
-def test_exponential_decay(run_script, tmp_path):
+def test_exponential_decay(run_script, drawn):
     out = run_script('ch03_training_tricks/exponential_decay.py')
     rows = re.findall(r'step +(\d+): exponential_decay (\S+)  formula (\S+)  staircase (\S+)', out)
     assert [int(row[0]) for row in rows] == [0, 300, 550, 5500, 30000]
@@ -98,7 +115,10 @@ def test_exponential_decay(run_script, tmp_path):
         assert float(formula) == pytest.approx(0.8 * 0.99 ** (int(step) / 550), abs=1e-6)
         assert float(stairs) == pytest.approx(0.8 * 0.99 ** (int(step) // 550), abs=2e-6)
     assert 'after 3 steps: global_step 3, learning rate 0.799956' in out
-    assert png.imread(str(tmp_path / 'runs/ch03_training_tricks/exponential_decay.png')).std() > 0.05
+    (steps, smooth), (_, stairs) = lines_of(drawn[0].axes[0])
+    assert (steps == np.arange(0, 30001, 50)).all()
+    assert smooth == pytest.approx(0.8 * 0.99 ** (steps / 550), abs=1e-5)
+    assert stairs == pytest.approx(0.8 * 0.99 ** (steps // 550), abs=1e-5)
 
 
 def test_the_snippet_descends_by_the_decayed_rate():
@@ -129,6 +149,7 @@ def test_regularization(run_script):
     assert fits['none'][:2] == pytest.approx(np.linalg.solve(moments, target), abs=2e-5)
     assert fits['L2'][:2] == pytest.approx(np.linalg.solve(moments + 0.5 * np.eye(2), target), abs=2e-5)
     assert fits['none'] == (2.00309, -0.01309, 0) and fits['L2'][2] == 0
+    assert 'L1, proximal  w1 =  1.75807  w2 =  0.00000  zeros: 1\n' in out
     assert fits['L1, proximal'] == (pytest.approx((target[0] - 0.5) / moments[0, 0], abs=1e-4), 0, 1)
     # Plain gradient descent hops over zero, by no more than learning rate * lambda.
     assert fits['L1'][2] == 0 and 0 < abs(fits['L1'][1]) <= 0.01
@@ -136,7 +157,20 @@ def test_regularization(run_script):
     assert out.endswith('by up to learning rate * lambda = 0.01\n')
 
 
-def test_overfitting_in_a_few_steps(run_script, tmp_path):
+def test_the_snippet_has_the_l2_loss():
+    module = load('ch03_training_tricks/regularization.py')
+    assert (module.LAMBDA, module.LEARNING_RATE, module.TRAINING_STEPS) == (0.5, 0.02, 500)
+    xs, ys = np.array([[1, 2], [3, -1]]), np.array([[1], [5]])
+    with tf.Graph().as_default(), tf.Session() as sess:
+        w, y, loss = module.program(tf.constant(xs, tf.float32), tf.constant(ys, tf.float32))
+        sess.run(tf.global_variables_initializer())
+        w, y, loss = sess.run([w, y, loss])
+    # The operation's own seed draws the same numbers in each version.
+    assert w == pytest.approx(np.array(FIRST_W), abs=1e-5) and y == pytest.approx(xs @ w, abs=1e-5)
+    assert loss == pytest.approx(((ys - y) ** 2).mean() + 0.5 * (w ** 2).sum() / 2, rel=1e-5)
+
+
+def test_overfitting_in_a_few_steps(run_script, drawn):
     out = run_script('ch03_training_tricks/overfitting.py', '--training_steps', 100)
     lines = out.splitlines()
     assert lines[0] == ('100 points: 57 X below the border 0.6 sin(4x), 43 O above; 7 are on the wrong side, '
@@ -148,12 +182,18 @@ def test_overfitting_in_a_few_steps(run_script, tmp_path):
     assert [loss for _, loss in sizes] == [pytest.approx(loss, rel=0.01) for loss in OVERFITTING[0]]
     fresh = [float(value) for value in re.findall('on 5000 fresh ones (.*)', out)]
     assert fresh == [pytest.approx(value, abs=0.003) for value in OVERFITTING[1]]
-    assert re.fullmatch(
-        r'the square, a fresh point at \(-?0.\d\d, -?0.\d\d\), is an X; '
-        r'called [XO] \(too simple\), X \(suitable\), O \(overfitted\)', lines[-2])
-    assert png.imread(str(tmp_path / 'runs/ch03_training_tricks/overfitting.png')).std() > 0.05
+    assert lines[-1] == ('the square, a fresh point at (0.59, 0.16), is an X; called X (too simple), '
+                         'X (suitable), O (overfitted)')
+    # X below the border, O above it, and those that noise has put on the wrong side.
+    for i, axes in enumerate(drawn[0].axes):
+        (x, y), (more_x, more_y), (last_x, last_y) = lines_of(axes)
+        assert (len(x), len(more_x), len(last_x)) == (57, 43, 1 if i else 7)
+        assert (y < 0.6 * np.sin(4 * x)).sum() >= 50 and (more_y > 0.6 * np.sin(4 * more_x)).sum() >= 36
+        assert not i or [last_x[0], last_y[0]] == pytest.approx([0.59, 0.16], abs=0.005)
 
 
+# The weights of the snippet before training.
+FIRST_W = [[-0.8113182], [1.4845988]]
 # Cross entropies, and accuracies on fresh points, after 100 steps.
 OVERFITTING = [0.6033, 0.3382, 0.116], [0.615, 0.748, 0.797]
 # Of a training with the printed sizes and rates, on Images, with seed 1.
@@ -176,6 +216,10 @@ def test_overfitting(run_script):
 
 def test_the_points_of_overfitting():
     overfitting = load('ch03_training_tricks/overfitting.py')
+    assert (overfitting.POINTS, overfitting.NOISE, overfitting.CLASSES) == (100, 0.1, 'XO')
+    assert (overfitting.TRAINING_STEPS, overfitting.LEARNING_RATE) == (3000, 0.01)
+    assert overfitting.MODELS == [
+        ('too simple', [], 0.0), ('suitable', [16], 0.003), ('overfitted', [100, 100], 0.0)]
     assert overfitting.border(np.array([0, np.pi / 8])) == pytest.approx([0, 0.6])
     points, classes, wrong = overfitting.make_points(1000, 0.1, seed=3)
     assert points.shape == (1000, 2) and classes.shape == (1000, 1) and 70 < wrong.sum() < 130
@@ -385,6 +429,7 @@ def test_a_step_is_the_articles_step(tmp_path, monkeypatch, capsys):
                for values in (before, after)]
         assert min(off) < 1e-5 < abs(before[average] - after[average]).max(), name
     assert after['Variable'] == 1001
+    assert set(after) == {'Variable'} | set(slopes) | {name + '/ExponentialMovingAverage' for name in slopes}
 
 
 def curve(folder):
@@ -436,6 +481,8 @@ def test_train_reports_and_saves_as_printed(trained):
     losses, graphs, starts = curve(folder)
     assert sorted(losses) == list(range(1, 1202, 100)) and graphs == 1 and starts == [1]
     assert all(losses[step] == pytest.approx(loss, rel=1e-5) for step, loss in lines.items())
+    with open(str(folder / 'checkpoint')) as file:
+        assert str(folder) not in file.read(), 'paths are relative: the folder may be moved'
 
 
 def test_resuming_goes_on_where_the_training_ended(model, run_script):
@@ -506,6 +553,15 @@ def test_a_setting_that_makes_no_sense(run_script, capsys, script, flags, words)
     assert stop.value.code == 2 and words in capsys.readouterr().err
 
 
+@pytest.mark.parametrize('script', [
+    'exponential_decay.py', 'gradient_descent.py', 'mnist_eval.py', 'moving_average.py', 'overfitting.py',
+    'regularization.py', 'extras/predict_digit.py'])
+def test_where_nothing_is_drawn_by_chance_there_is_no_seed(run_script, capsys, script):
+    with pytest.raises(SystemExit):
+        run_script('ch03_training_tricks/' + script, '--seed', '1', *['a.png'] * script.startswith('extras'))
+    assert 'unrecognized arguments: --seed' in capsys.readouterr().err
+
+
 @pytest.mark.parametrize('script, flags', [
     ('exponential_decay.py', []), ('gradient_descent.py', []), ('overfitting.py', []),
     ('extras/predict_digit.py', ['a.png'])])
@@ -525,11 +581,12 @@ def test_a_loss_that_is_nan_is_not_saved(monkeypatch, tmp_path):
     with pytest.raises(cli.UserError, match=r'lower --learning_rate_base \(now 1e\+30\)'):
         module.main(['--learning_rate_base', '1e30', '--model_save_path', str(tmp_path / 'model')])
     assert tf.train.latest_checkpoint(str(tmp_path / 'model')).endswith('model.ckpt-1')
+    assert list(curve(tmp_path / 'model')[0]) == [1], 'TensorBoard has what came before'
 
 
 # mnist_eval.py
 
-def test_evaluation_is_of_the_moving_averages(model, run_script):
+def test_evaluation_is_of_the_moving_averages(model, run_script, monkeypatch):
     """The averages of the checkpoint, in NumPy, on the same images."""
     out = run_script(EVAL, '--once', '--model_save_path', model, *FIFTY[:2])
     values = variables(os.path.join(model, 'model.ckpt-1201'))
@@ -547,10 +604,18 @@ def test_evaluation_is_of_the_moving_averages(model, run_script):
         path = tf.train.latest_checkpoint(model)
         saver = tf.train.import_meta_graph(path + '.meta')
         saver.restore(sess, path)
+        for name in 'x-input', 'y-input', 'train':
+            sess.graph.get_operation_by_name(name)
         sess.run([tf.assign(v, tf.zeros_like(v)) for v in tf.trainable_variables()])
         saver.save(sess, path)
+    # As on MNIST's own files.
+    sample = cli.data.folder('mnist', sample=True)
+    monkeypatch.setenv('TF_TUTORIAL_DATA', '')
+    monkeypatch.setattr(cli.data, 'folder', lambda *args: sample)
     again = run_script(EVAL, '--once', '--model_save_path', model, *FIFTY[:2])
     assert accuracy_lines(again) == accuracy_lines(out)
+    assert again.endswith(
+        'The article: validation accuracy = 0.9854 after 6001 steps, ~98.4 % in the text.\n')
 
 
 def interrupt(monkeypatch, count, pauses, then=None):
@@ -576,12 +641,15 @@ def test_evaluation_repeats_every_ten_seconds(trained, run_script, capsys, monke
     assert accuracy_lines(once) == lines[:1]
 
 
-def test_the_printed_evaluation_ends_where_there_is_no_checkpoint(tmp_path, capsys):
+def test_the_printed_evaluation_ends_where_there_is_no_checkpoint(tmp_path, capsys, monkeypatch):
     module = load(EVAL)
+    placeholder, names = tf.placeholder, []
+    monkeypatch.setattr(tf, 'placeholder',
+                        lambda *args, name: names.append(name) or placeholder(*args, name=name))
     module.mnist_train.MODEL_SAVE_PATH = str(tmp_path)
     part = types.SimpleNamespace(images=[], labels=[])
     assert module.evaluate(types.SimpleNamespace(validation=part)) is None
-    assert capsys.readouterr().out == 'No checkpoint file found\n'
+    assert capsys.readouterr().out == 'No checkpoint file found\n' and names == ['x-input', 'y-input']
 
 
 @pytest.mark.parametrize('until', [[], ['--until_step', 1201]])
@@ -858,6 +926,8 @@ def drawing(image, inverted=True, factor=7, shift=(0, 0), margin=30, ground=0):
 
 def test_predict_digit_prepares_images_as_mnists_were():
     program = load(PREDICT)
+    assert (program.SIZE, program.BOX, program.CENTRE) == (28, 20, 14)
+    assert (program.FAINT, program.CONTRAST) == (0.25, 32)
     grey = np.full((50, 80), 200.0)
     grey[10:40, 60:70] = 20
     image = program.prepare(grey)
@@ -884,11 +954,26 @@ def test_predict_digit_prepares_images_as_mnists_were():
     with pytest.raises(cli.UserError, match='its grey levels differ by 31 of 255'):
         program.prepare(np.pad(np.full((9, 9), 131.0), 9, 'constant', constant_values=100))
     program.prepare(np.pad(np.full((9, 9), 132.0), 9, 'constant', constant_values=100))
-    # A dot in the corner of a long stroke: the centre of mass would put it outside of the image.
-    assert program.prepare(np.pad(np.eye(40) * 255, 3, 'constant')).shape == (28, 28)
+    # What has MNIST's size and place stays as it is.
+    mnists = np.zeros((28, 28))
+    mnists[4:24, 8:21] = np.random.RandomState(1).randint(70, 256, (20, 13))
+    mnists[4, 8] = 255
+    off = [round(14 - (mnists * places).sum() / mnists.sum()) for places in np.mgrid[0:28, 0:28]]
+    assert program.prepare(mnists) == pytest.approx(np.roll(mnists, off, (0, 1)) / 255, abs=1e-6)
+    # Almost all of the mass in one corner of a long stroke: nothing is put outside of the image.
+    heavy = np.zeros((46, 46))
+    heavy[3:13, 3:13] = heavy[np.arange(3, 43), np.arange(3, 43)] = 255
+    for turned, edge in ((heavy, [8, 27]), (heavy[::-1, ::-1], [0, 19])):
+        for inked in np.nonzero(program.prepare(turned)):
+            assert [inked.min(), inked.max()] == edge
+    # A hair is a pixel wide.
+    hair = np.zeros((60, 60))
+    hair[5:55, 30] = 255
+    rows, columns = np.nonzero(program.prepare(hair))
+    assert sorted(set(rows)) == list(range(4, 24)) and set(columns) == {14}
 
 
-def test_predict_digit(trained, run_script, tmp_path):
+def test_predict_digit(trained, run_script, tmp_path, monkeypatch):
     program = load(PREDICT)
     values = variables(str(trained[0] / 'model.ckpt-1201'))
     images = digits()
@@ -914,12 +999,20 @@ def test_predict_digit(trained, run_script, tmp_path):
     shown = [(int(digit), float(odds)) for digit, odds in re.findall(r'^(\d)  (\S+)$', out, re.MULTILINE)]
     assert [digit for digit, _ in shown] == list(range(10))
     assert [odds for _, odds in shown] == pytest.approx(np.exp(logits) / np.exp(logits).sum(), abs=1e-3)
-    assert 'A second call of inference, with reuse=True: the logits differ by at most 0' in out
+    assert 'A second call of inference, with reuse=True: the logits differ by at most 0\n' in out
     assert png.imread(picture).std() > 0.05
     with pytest.raises(cli.UserError, match='not a picture that these programs made'):
         run_script(PREDICT, file, '--picture', file, '--model_save_path', trained[0], *FIFTY[:2])
     with open(file, 'rb') as mine:
         assert mine.read() == before, "the reader's own file"
+
+    drawn = []
+    monkeypatch.setattr(figures, 'save', lambda figure, path: drawn.append(figure))
+    run_script(PREDICT, file, '--model_save_path', trained[0], *FIFTY[:2])
+    left, middle, right = drawn[0].axes
+    assert (left.images[0].get_array() == program.read(file)).all()
+    assert (middle.images[0].get_array() == image).all()
+    assert [bar.get_height() for bar in right.patches] == pytest.approx([odds for _, odds in shown], abs=1e-3)
 
 
 def test_the_second_call_of_inference_needs_reuse():
