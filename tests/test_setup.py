@@ -395,7 +395,7 @@ def locked(name):
 
 
 @pytest.mark.parametrize('name, count', [('tf1', 100), ('tf2', 60), ('tensorboard', 30), ('lint', 1)])
-def test_a_lock_has_hashes_and_no_places(name, count):
+def test_lock_has_hashes_and_no_places(name, count):
     pins = locked(name)
     assert len(pins) >= count
     assert [pin for pin in pins if not pin[3]] == []
@@ -687,7 +687,7 @@ def test_make_clean_leaves_the_users_files(project, make, ready):
     assert [name for name in os.listdir(str(project)) if name.startswith('.')] == []
 
 
-def test_make_tensorboard(project, make, tmp_path, python37):
+def test_tensorboard_is_a_newer_one_on_loopback(project, make, tmp_path, python37):
     done = make('tensorboard', PYTHON=python37)
     assert done.returncode != 0 and 'There is nothing to show in runs' in done.stdout
     (project / 'runs').mkdir()
