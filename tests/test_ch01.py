@@ -280,7 +280,7 @@ def test_check_environment_on_a_python_without_packages(python, tmp_path):
 
 # What the article's statements come to
 
-def test_drawings(run_script, tmp_path, drawn, monkeypatch):
+def test_drawings(run_script, tmp_path, drawn):
     out = run_script('ch01_intro/drawings.py')
     path = str(tmp_path / 'runs' / 'ch01_intro' / 'figure3.png')
     assert out == 'Saved %s\n' % path and png.imread(path).std() > 0.05
@@ -389,14 +389,14 @@ def test_features_by_hand():
         2, 0, 0, 0], abs=1e-5)                              # 0.5 is no stroke
 
 
-def test_learned_features(run_script, tmp_path, drawn, monkeypatch):
+def test_learned_features(run_script, tmp_path, drawn):
     out = run_script('ch01_intro/learned_features.py', '--seed', 1, '--training_steps', 200)
     found = re.findall(r'Features (.{10}) +(\d+) numbers .* accuracy (\S+)', out)
     assert [(name.strip(), int(size)) for name, size, _ in found] == [
         ('by hand', 16), ('the pixels', 784), ('learned', 16)]
     accuracy = [float(value) for _, _, value in found]
     # The sample's digits, not MNIST's.
-    assert accuracy == pytest.approx([0.71, 0.767, 0.842], abs=0.01 if V1 else 0.06)
+    assert accuracy == pytest.approx([0.71, 0.767, 0.842], abs=0.01 if V1 else 0.1)
     axes = drawn[0].axes
     assert len(axes) == 6 and len(axes[0].patches) == 16
     for scatter in axes[3:]:
