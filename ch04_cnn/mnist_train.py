@@ -1,19 +1,19 @@
 """Train article 4's convolutional network on MNIST, and save a checkpoint every 1000 steps.
 
-Article 4 卷积神经网络, section LeNet-5 模型: article 3's mnist_train.py with pictures for input.
+Article 4 卷积神经网络, section LeNet-5 模型: article 3's mnist_train.py with images as input.
 
     python ch04_cnn/mnist_train.py
     python ch04_cnn/mnist_train.py --training_steps 300 --sample
 
-Shows that training a convolutional network is training any network: only the shape of the input differs
-from chapter 3, and the learning rate. At article 3's 0.8 this network learns nothing: its cross entropy
-stays at ln 10 = 2.3, the same answer for every picture, below the L2 loss of weights that have exploded.
-mnist_eval.py evaluates its checkpoints, also while it runs. Started again, it resumes from the newest
-checkpoint. To train anew, delete the checkpoint folder.
+Shows that a convolutional network is trained like any other: the article prints the two places that change,
+the placeholder and the reshaped batch, and takes the rest from article 3. One value has to change too: at
+article 3's learning rate of 0.8 this network learns nothing. Its cross entropy stays at ln 10 = 2.3, the same
+answer for every image. mnist_eval.py evaluates the checkpoints, also while this program runs. Started again,
+it resumes from the newest intact checkpoint; to train again from step 0, delete the checkpoint folder.
 
 Takes about 45 minutes on two cores; --training_steps 5001 is the part that the article prints, and takes
-eight. Expect a loss between 4.5 and 8 at step 1, as the first weights fall (article: 6.45373), and 0.6 to
-0.7 from step 5001 on (article: 0.630368), most of it the L2 loss; RESULTS.md has both curves.
+eight. Expect a loss between 4.5 and 8 at step 1, depending on the initial weights (article: 6.45373), and 0.6
+to 0.7 from step 5001 on (article: 0.630368), most of it the L2 loss; RESULTS.md has both curves.
 """
 from companion import checkpoint, cli
 
@@ -26,45 +26,44 @@ from tensorflow.examples.tutorials.mnist import input_data
 
 from ch04_cnn import mnist_inference
 
-# The training's settings.
+# As in article 3, but for the learning rate.
 BATCH_SIZE = 100
-LEARNING_RATE_BASE = 0.01    # article 3: 0.8, at which this network diverges at once
+LEARNING_RATE_BASE = 0.01                       # 学习率 (learning rate); printed, in article 3: 0.8
 LEARNING_RATE_DECAY = 0.99
 REGULARAZTION_RATE = 0.0001
-TRAINING_STEPS = 30000
+TRAINING_STEPS = 30000                          # 轮 (steps)
 MOVING_AVERAGE_DECAY = 0.99
 
-# Where the checkpoints go (the article has the placeholder /path/to/model/).
-MODEL_SAVE_PATH = "runs/ch04_cnn/model/"
+MODEL_SAVE_PATH = "runs/ch04_cnn/model/"        # printed: the placeholder /path/to/model/
 MODEL_NAME = "model.ckpt"
 
 
-def train(mnist):
-    """Train until step TRAINING_STEPS, from the newest checkpoint in MODEL_SAVE_PATH if there is one."""
-    # A batch of pictures is a tensor of four dimensions; the last is 1 for grey, 3 for RGB.
+def train(mnist, args=None):                    # args, the flags: ours, for `remaining_steps`
+    # Printed in article 4: the input is a 四维矩阵 (tensor of four dimensions), a batch of images.
     x = tf.placeholder(tf.float32, [
         BATCH_SIZE,
         mnist_inference.IMAGE_SIZE,
         mnist_inference.IMAGE_SIZE,
-        mnist_inference.NUM_CHANNELS], name='x-input')
+        mnist_inference.NUM_CHANNELS], name='x-input')      # 深度 (depth): 1 for grey, 3 for RGB
     y_ = tf.placeholder(
         tf.float32, [None, mnist_inference.OUTPUT_NODE], name='y-input')
 
-    # At rate 0 there is no loss to add.
+    # `if ...` and, below, `or [0.0]`: as printed, a rate of 0 is an error.
     regularizer = tf.contrib.layers.l2_regularizer(REGULARAZTION_RATE) if REGULARAZTION_RATE else None
     y = mnist_inference.inference(x, True, regularizer)
     global_step = tf.Variable(0, trainable=False)
 
-    # Loss, learning rate, moving averages and the training step.
+    # 滑动平均 (moving averages) of all weights and biases.
     variable_averages = tf.train.ExponentialMovingAverage(
         MOVING_AVERAGE_DECAY, global_step)
     variables_averages_op = variable_averages.apply(
         tf.trainable_variables())
+    # 损失函数 (loss function): 交叉熵 (cross entropy), and the L2 losses that `inference` collected.
     cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits(
         logits=y, labels=tf.argmax(y_, 1))
     cross_entropy_mean = tf.reduce_mean(cross_entropy)
     loss = cross_entropy_mean + tf.add_n(tf.get_collection('losses') or [0.0])
-    # //: the article's Python 2 divides whole numbers so. 55000 // 100 = 550 steps, one epoch.
+    # //: Python 2, the article's, divides integers so. 55000 // 100 = 550 steps are one epoch.
     learning_rate = tf.train.exponential_decay(
         LEARNING_RATE_BASE,
         global_step,
@@ -74,30 +73,23 @@ def train(mnist):
     with tf.control_dependencies([train_step, variables_averages_op]):
         train_op = tf.no_op(name='train')
 
-    # Relative, so that a folder that was moved or copied still finds its own checkpoints.
+    # Relative paths: a folder that was moved or copied still finds its own checkpoints.
     saver = tf.train.Saver(save_relative_paths=True)
     with tf.Session() as sess:
         tf.global_variables_initializer().run()
-        if checkpoint.resume(saver, sess, MODEL_SAVE_PATH):
-            print("Resuming after %d training step(s) from %s" % (
-                sess.run(global_step), MODEL_SAVE_PATH))
-
-        # Minutes pass between two printed lines, so a terminal gets a progress bar; a log does not.
-        start = sess.run(global_step)
-        for i in tqdm.tqdm(range(start, TRAINING_STEPS), initial=start, total=TRAINING_STEPS,
-                           unit='step', disable=None):
+        for i in remaining_steps(saver, sess, global_step, args):       # ours; printed: range(TRAINING_STEPS)
             xs, ys = mnist.train.next_batch(BATCH_SIZE)
+            # Printed in article 4: each image is a row of 784 pixels before, a 三维矩阵 (3-D) afterwards.
             reshaped_xs = np.reshape(xs, (BATCH_SIZE,
                                           mnist_inference.IMAGE_SIZE,
                                           mnist_inference.IMAGE_SIZE,
                                           mnist_inference.NUM_CHANNELS))
             _, loss_value, step = sess.run([train_op, loss, global_step],
                                            feed_dict={x: reshaped_xs, y_: ys})
-            if not np.isfinite(loss_value):
-                raise cli.UserError("the loss is %g at step %d: lower --learning_rate_base (now %g)" % (
-                    loss_value, step, LEARNING_RATE_BASE))
+            cli.check_loss(loss_value, step, LEARNING_RATE_BASE, flag='--learning_rate_base')       # ours
 
             if i % 1000 == 0:
+                # tqdm's print() keeps the progress bar below the line.
                 tqdm.tqdm.write("After %d training step(s), loss on training "
                                 "batch is %g." % (step, loss_value))
                 # global_step becomes the end of the file name: model.ckpt-1, model.ckpt-1001, ...
@@ -105,23 +97,40 @@ def train(mnist):
                     sess, os.path.join(MODEL_SAVE_PATH, MODEL_NAME),
                     global_step=global_step)
 
-        # Without this save the steps since the last multiple of 1000 would be trained for nothing.
-        saver.save(
-            sess, os.path.join(MODEL_SAVE_PATH, MODEL_NAME),
-            global_step=global_step)
-        print("Trained %d step(s); checkpoints in %s" % (sess.run(global_step), MODEL_SAVE_PATH))
+
+# What the article does not have: resuming, a progress bar, a checkpoint of the last step, checks, flags.
+def remaining_steps(saver, sess, global_step, args):
+    """Resume from MODEL_SAVE_PATH, yield the numbers of the steps that are left, and save after the last.
+
+    A terminal gets a progress bar, as minutes pass between two printed lines; a log does not.
+
+    Args:
+        args: the flags, which are compared with those of the checkpoint's training, or None.
+    """
+    resumed = checkpoint.resume(saver, sess, MODEL_SAVE_PATH)
+    start = int(sess.run(global_step))
+    finished = start >= TRAINING_STEPS
+    if resumed and not finished:
+        print("Resuming after %d training step(s) from %s" % (start, MODEL_SAVE_PATH))
+    if args:
+        checkpoint.compare_settings(MODEL_SAVE_PATH, args, start, 'steps', finished)
+    if finished:
+        return
+    for i in tqdm.tqdm(range(start, TRAINING_STEPS), initial=start, total=TRAINING_STEPS, unit='step',
+                       disable=None):
+        yield i
+    # The steps after the last multiple of 1000.
+    saver.save(sess, os.path.join(MODEL_SAVE_PATH, MODEL_NAME), global_step=global_step)
+    print("Trained %d step(s); checkpoints in %s" % (sess.run(global_step), MODEL_SAVE_PATH))
 
 
 def check_sizes(mnist):
-    """Raise cli.UserError if the flags for sizes do not fit the pictures, which cannot be reshaped then."""
+    """Raise cli.UserError if the flags for sizes do not fit the images."""
     pixels = mnist_inference.IMAGE_SIZE ** 2 * mnist_inference.NUM_CHANNELS
     for name, size in ('--input_node', mnist_inference.INPUT_NODE), ('--image_size, --num_channels', pixels):
         if size != mnist.train.images.shape[1]:
-            raise cli.UserError('%s: %d pixels do not fit the pictures, which have %d' % (
+            raise cli.UserError('%s: %d pixels do not fit the images, which have %d' % (
                 name, size, mnist.train.images.shape[1]))
-    if BATCH_SIZE > mnist.train.num_examples:
-        raise cli.UserError('--batch_size %d is more than the %d training pictures' % (
-            BATCH_SIZE, mnist.train.num_examples))
 
 
 def main(argv=None):
@@ -129,7 +138,7 @@ def main(argv=None):
     mnist_inference.add_constants(parser)
     parser.add_constants(
         globals(),
-        BATCH_SIZE='pictures in a training batch',
+        BATCH_SIZE='images in a training batch',
         LEARNING_RATE_BASE='learning rate at step 0',
         REGULARAZTION_RATE='weight of the L2 loss',
         TRAINING_STEPS='training steps',
@@ -145,9 +154,10 @@ def main(argv=None):
 
     mnist = input_data.read_data_sets(args.data_dir, one_hot=True, seed=args.seed)
     check_sizes(mnist)
+    cli.check_batch_size(BATCH_SIZE, mnist.train.num_examples)
     with tf.Graph().as_default():
         tf.set_random_seed(args.seed)
-        train(mnist)
+        train(mnist, args)
 
 
 if __name__ == '__main__':

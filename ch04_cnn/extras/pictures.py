@@ -1,17 +1,18 @@
-"""Show what article 4's network has learned: filters, feature maps, the digits it gets wrong, top-N.
+"""Show what article 4's network has learned: filters, feature maps, wrong digits, and top-N accuracy.
 
-Article 4 卷积神经网络, sections 卷积神经网络简介 (top-N of figure 1), 卷积层网络结构 and LeNet-5 模型.
+Not in the article. Article 4 卷积神经网络, sections 卷积神经网络简介 (top-N of figure 1), 卷积层网络结构 and
+LeNet-5 模型.
 
     python ch04_cnn/extras/pictures.py             # after, or beside, mnist_train.py
 
-Reads the newest checkpoint of mnist_train.py as mnist_eval.py does. Saves the 32 filters of the first
-convolution, the maps that the layers make of one test digit, and the test digits with a wrong answer, and
-prints the share of test digits whose label is among the N most likely answers. Takes fifteen seconds on
-two cores. Expect edges and strokes in some filters and the noise of the first weights in the others, and,
-halfway through the training, 117 wrong digits of 10000, many of which a person would doubt too, and the
-label among the first three answers for 99.9 % of them all.
+Reads the newest checkpoint of mnist_train.py as mnist_eval.py does. Saves the 32 过滤器 (filters) of the
+first convolution, the feature maps that the layers make of one test digit, and the test digits with a wrong
+answer. Prints the top-N 正确率 (accuracy): the share of test digits whose label is among the N most likely
+answers. Takes fifteen seconds on two cores. Expect edges and strokes in some filters and the noise of the
+initial weights in the others, and, halfway through the training, 117 wrong digits of 10000, many of which a
+person would doubt too, and the label among the first three answers for 99.9 % of all digits.
 """
-from companion import cli, figures
+from companion import checkpoint, cli, figures
 
 import matplotlib.figure
 import numpy as np
@@ -25,42 +26,30 @@ SHOWN_DIGITS = 60
 TOP_N = [1, 2, 3, 5]
 
 
-def restore(saver, sess):
-    """Read the newest checkpoint into the session; return its step.
-
-    Raises:
-        cli.UserError: there is none, or it is not of this network.
-    """
+def check(path, flag):
+    """figures.check, with an error that names the flag."""
     try:
-        ckpt = tf.train.get_checkpoint_state(mnist_train.MODEL_SAVE_PATH)
-        if ckpt and ckpt.model_checkpoint_path:
-            saver.restore(sess, ckpt.model_checkpoint_path)
-    except (tf.errors.OpError, ValueError) as error:
-        raise cli.UserError('cannot read the newest checkpoint in %s: it is being replaced, damaged, or of '
-                            'another network (%s); train anew, or name another --model_save_path' % (
-                                mnist_train.MODEL_SAVE_PATH, type(error).__name__))
-    if not ckpt or not ckpt.model_checkpoint_path:
-        raise cli.UserError('no checkpoint in %s: run mnist_train.py first, or name another '
-                            '--model_save_path' % mnist_train.MODEL_SAVE_PATH)
-    return int(ckpt.model_checkpoint_path.split('-')[-1])
+        figures.check(path)
+    except cli.UserError as error:
+        raise cli.UserError(str(error).replace('--picture', flag))
 
 
-def grid(pictures, title, columns, titles=None):
-    """A figure with one grey picture per cell.
+def grid(images, title, columns, titles=None):
+    """A figure with one grey image per cell.
 
     Args:
-        pictures: [count, height, width]; each is scaled to its own darkest and lightest pixel.
-        titles: a short text for each picture, or None.
+        images: [count, height, width]; each is scaled to its own darkest and lightest pixel.
+        titles: a short text for each image, or None.
     """
-    rows = max(1, -(-len(pictures) // columns))
+    rows = max(1, -(-len(images) // columns))
     height = rows * (1.05 if titles else 0.85) + 0.6
     figure = matplotlib.figure.Figure(figsize=(columns * 0.85, height))
     figure.suptitle(title)
     figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=1 - 0.6 / height)
     for i, axes in enumerate(figure.subplots(rows, columns, squeeze=False).flat):
         axes.axis('off')
-        if i < len(pictures):
-            axes.imshow(pictures[i], cmap='gray_r')
+        if i < len(images):
+            axes.imshow(images[i], cmap='gray_r')
             if titles:
                 axes.set_title(titles[i], fontsize=8)
     return figure
@@ -70,7 +59,8 @@ def main(argv=None):
     parser = cli.Parser(__doc__, data='mnist', seed=False)
     parser.add_argument('--digit', type=int, choices=range(10), default=5, metavar='0..9',
                         help='the digit whose feature maps to show (default: %(default)s)')
-    for name, what in [('filters', 'filters'), ('feature_maps', 'feature maps'), ('wrong', 'wrong digits')]:
+    names = [('filters', 'filters'), ('feature_maps', 'feature maps'), ('wrong', 'wrong digits')]
+    for name, what in names:
         parser.add_argument('--%s_picture' % name, default='runs/ch04_cnn/%s.png' % name, metavar='FILE',
                             help='the PNG file of the %s (default: %%(default)s)' % what)
     mnist_inference.add_constants(parser)
@@ -88,6 +78,8 @@ def main(argv=None):
     cli.set_constants(vars(mnist_train), args)
     cli.set_constants(globals(), args)
 
+    for name, _ in names:
+        check(getattr(args, name + '_picture'), '--%s_picture' % name)
     mnist = input_data.read_data_sets(args.data_dir, one_hot=False)
     mnist_train.check_sizes(mnist)
     images = mnist.test.images.reshape(-1, mnist_inference.IMAGE_SIZE, mnist_inference.IMAGE_SIZE,
@@ -95,13 +87,11 @@ def main(argv=None):
     labels = mnist.test.labels
 
     with tf.Graph().as_default() as graph, tf.Session() as sess:
-        x = tf.placeholder(tf.float32, (None,) + images.shape[1:], name='x-input')
+        x, y, saver = mnist_eval.network()
         y_ = tf.placeholder(tf.int32, [None], name='y-input')
-        y = mnist_inference.inference(x, False, None)
         # Is the label among the N largest logits?
         top_n = [tf.nn.in_top_k(y, y_, n) for n in TOP_N]
-        averages = tf.train.ExponentialMovingAverage(mnist_train.MOVING_AVERAGE_DECAY)
-        step = restore(tf.train.Saver(averages.variables_to_restore()), sess)
+        step = checkpoint.restore(saver, sess, mnist_train.MODEL_SAVE_PATH, 'mnist_train.py')
 
         # The names are those of mnist_inference.py's scopes.
         filters = sess.run(graph.get_tensor_by_name('layer1-conv1/weight:0'))
@@ -110,22 +100,22 @@ def main(argv=None):
 
         index = int((labels == args.digit).argmax())
         layers = ['layer1-conv1/Relu', 'layer2-pool1/MaxPool', 'layer3-conv2/Relu', 'layer4-pool2/MaxPool']
-        maps = sess.run([graph.get_tensor_by_name(name + ':0') for name in layers],
-                        feed_dict={x: images[index:index + 1]})
+        feature_maps = sess.run([graph.get_tensor_by_name(name + ':0') for name in layers],
+                                feed_dict={x: images[index:index + 1]})
         figure = matplotlib.figure.Figure(figsize=(11, 6.6))
         figure.subplots_adjust(left=0.01, right=0.99, bottom=0.01, top=0.9)
         rows = figure.subplots(5, 10, squeeze=False)
         rows[0, 0].imshow(images[index, :, :, 0], cmap='gray_r')
         rows[0, 0].set_title('test digit %d' % index, fontsize=8)
-        for row, name, values in zip(rows[1:], layers, maps):
-            # The ten maps that this digit excites most.
+        for row, name, values in zip(rows[1:], layers, feature_maps):
+            # The ten feature maps that this digit excites most.
             strongest = values[0].sum(axis=(0, 1)).argsort()[::-1]
             for axes, i in zip(row, strongest):
                 axes.imshow(values[0, :, :, i], cmap='gray_r')
                 axes.set_title('%s %d' % (name.split('/')[0].split('-')[1], i), fontsize=8)
         for axes in rows.flat:
             axes.axis('off')
-        figure.suptitle('What the layers make of one digit: the ten strongest maps of each, step %d' % step)
+        figure.suptitle('The layers on one digit: the ten strongest feature maps of each, step %d' % step)
         figures.save(figure, args.feature_maps_picture)
 
         logits, hits = [], []
