@@ -4,7 +4,7 @@ Article 1 深度学习及 TensorFlow 简介, section 什么是深度学习？ (f
 
     python ch01_intro/learned_features.py
 
-Figure 1 as a program: on one side features by hand (特征提取, feature extraction), on the other side features
+Figure 1 as a program: on one side features (特征) that are extracted by hand, on the other side features
 that two layers learn (figure 2), and after both the same learning of weights. Saves a picture of each kind of
 feature, and below it the test digits as points. Takes half a minute on two cores. Expect test accuracies near
 0.77 for the 16 features by hand, 0.92 for the pixels themselves, and 0.97 for the 16 learned features. These

@@ -39,7 +39,7 @@ def program():
 # What the article says of placeholders, shown: the shape may be left open, and feeding adds no nodes.
 
 def count_nodes():
-    """Feed a batch of three examples, then 100 batches; and build 100 constants."""
+    """Feed a batch of three examples, then 100 batches; and build 100 constants (常量)."""
     graph = tf.get_default_graph()
     w1, b1, w2, b2 = tf.global_variables()
     x = tf.placeholder(tf.float32, name="batch")

@@ -21,7 +21,7 @@ def snippet():
 
 
 def program():
-    """The three-layer network, its weights and biases in variables."""
+    """The three-layer network, its weights and biases (权重, 偏置项) in variables."""
     w1 = tf.Variable(tf.random_normal([2, 3], stddev=1, seed=1))
     b1 = tf.Variable(tf.constant(0.0, shape=[3]))
     w2 = tf.Variable(tf.random_normal([3, 1], stddev=1, seed=1))

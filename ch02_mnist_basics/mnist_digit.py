@@ -29,10 +29,11 @@ def main(argv=None):
         mnist.train.num_examples, mnist.validation.num_examples,
         mnist.train.num_examples + mnist.validation.num_examples, mnist.test.num_examples))
 
-    # Unshuffled, the first training images are the reader's validation data.
+    # Unshuffled, the first images of the 训练数据 (training data) are the reader's 验证数据 (validation data).
     labels = mnist.validation.labels.argmax(axis=1)
     index = int((labels == args.digit).argmax())
     image = mnist.validation.images[index].reshape(28, 28)
+    # 像素矩阵 (matrix of pixels)
     matrix = image.reshape(14, 2, 14, 2).mean(axis=(1, 3))
     print('training image %d is a %d, %d x %d pixels from %g to %g' % (
         (index, labels[index]) + image.shape + (image.min(), image.max())))

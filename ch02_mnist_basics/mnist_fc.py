@@ -21,8 +21,8 @@ OUTPUT_NODE = 10        # classes, the digits 0 to 9
 LAYER1_NODE = 500       # nodes of the only 隐藏层 (hidden layer)
 BATCH_SIZE = 100        # 1 would be stochastic gradient descent, all 55000 plain 梯度下降 (gradient descent)
 
-LEARNING_RATE = 0.01
-TRAINING_STEPS = 10000
+LEARNING_RATE = 0.01    # 学习率
+TRAINING_STEPS = 10000  # 轮 (steps): one batch each
 
 
 def train(mnist):
@@ -41,12 +41,13 @@ def train(mnist):
         tf.truncated_normal([LAYER1_NODE, OUTPUT_NODE], stddev=0.1))
     bias2 = tf.Variable(tf.constant(0.0, shape=[OUTPUT_NODE]))
 
-    # Printed: input_tensor, which is defined nowhere.
+    # 前向传播 (forward pass). Printed: input_tensor, which is defined nowhere.
     layer1 = tf.nn.relu(tf.matmul(x, weights1) + bias1)
     y = tf.matmul(layer1, weights2) + bias2
 
     global_step = tf.Variable(0, trainable=False)
 
+    # 损失函数 (loss function): the mean 交叉熵 (cross entropy) of a batch.
     cross_entropy = tf.nn.softmax_cross_entropy_with_logits(
         labels=y_, logits=y)
     loss = tf.reduce_mean(cross_entropy)
