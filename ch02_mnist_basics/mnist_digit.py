@@ -29,7 +29,7 @@ def main(argv=None):
         mnist.train.num_examples, mnist.validation.num_examples,
         mnist.train.num_examples + mnist.validation.num_examples, mnist.test.num_examples))
 
-    # Unshuffled, the first images of the 训练数据 (training data) are the reader's 验证数据 (validation data).
+    # Unshuffled, the first images of 训练数据 (training data) are the reader's 验证数据 (validation data).
     labels = mnist.validation.labels.argmax(axis=1)
     index = int((labels == args.digit).argmax())
     image = mnist.validation.images[index].reshape(28, 28)
