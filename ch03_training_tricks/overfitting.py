@@ -23,7 +23,7 @@ TRAINING_STEPS = 3000
 LEARNING_RATE = 0.01
 # Name, nodes of the 隐藏层 (hidden layers), weight of the L2 正则化 (regularization).
 MODELS = [('too simple', [], 0.0), ('suitable', [16], 0.003), ('overfitted', [100, 100], 0.0)]      # 过拟合
-CLASSES = 'XO'                                   # class 0, below the border, and class 1, above it
+CLASSES = ['X', 'O']                             # class 0, below the border, and class 1, above it
 
 
 def border(x):

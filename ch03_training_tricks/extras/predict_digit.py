@@ -32,11 +32,8 @@ from PIL import Image, ImageOps
 
 from ch03_training_tricks import mnist_inference, mnist_train
 
-SIZE = 28               # pixels of a side
-BOX = 20                # pixels of the digit's longer side
-CENTRE = 14             # row and column of the centre of mass; MNIST's are within half a pixel of it
 FAINT = 0.25            # what has less ink, as a share of the most, is taken for ground
-CONTRAST = 32           # grey levels, of 255, that the digit must differ from its ground
+CONTRAST = 32           # grey levels, of 255, by which the digit must differ from its ground
 
 
 def read(path):
@@ -59,30 +56,33 @@ def prepare(grey):
     Args:
         grey: 0 to 255, [height, width], of one digit on a plain ground.
     Returns:
-        The digit white on black, from 0 to 1, float32 [SIZE, SIZE].
+        The digit white on black, from 0 to 1, float32 [28, 28].
     Raises:
         cli.UserError: there is nothing on the ground.
     """
+    # MNIST's: pixels of a side, pixels of the digit's longer side, row and column of the centre of mass.
+    size, box, centre = 28, 20, 14
     # The ground is what the edges mostly are.
     ground = np.median(np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]]))
     dark, light = ground - grey.min(), grey.max() - ground
     ink = np.clip(ground - grey if dark > light else grey - ground, 0, None)
     if ink.max() < CONTRAST:
-        raise cli.UserError('the image is blank: its grey levels differ by %d of 255' % ink.max())
+        raise cli.UserError('the image is blank: its grey levels differ by %d of 255, not --contrast %d' % (
+            ink.max(), CONTRAST))
     ink /= ink.max()
     ink[ink < FAINT] = 0
 
     rows, columns = np.flatnonzero(ink.any(axis=1)), np.flatnonzero(ink.any(axis=0))
     digit = ink[rows[0]:rows[-1] + 1, columns[0]:columns[-1] + 1]
-    scale = BOX / max(digit.shape)
+    scale = box / max(digit.shape)
     height, width = (max(1, int(round(side * scale))) for side in digit.shape)
     digit = Image.fromarray(np.uint8(np.rint(255 * digit))).resize((width, height), Image.LANCZOS)
     digit = np.asarray(digit, np.float32) / 255
 
     # From the centre of mass, in the digit, to the corner, in the image.
-    corner = [int(np.clip(round(CENTRE - (digit * places).sum() / digit.sum()), 0, SIZE - side))
+    corner = [int(np.clip(round(centre - (digit * places).sum() / digit.sum()), 0, size - side))
               for places, side in zip(np.mgrid[0:height, 0:width], (height, width))]
-    image = np.zeros((SIZE, SIZE), np.float32)
+    image = np.zeros((size, size), np.float32)
     image[corner[0]:corner[0] + height, corner[1]:corner[1] + width] = digit
     return image
 
@@ -114,7 +114,7 @@ def predict(image):
 
 def main(argv=None):
     parser = cli.Parser(__doc__, seed=False)
-    parser.add_argument('file', metavar='FILE', help='the image file')
+    parser.add_argument('file', metavar='FILE', nargs='?', help='the image file')
     parser.add_argument('--sample', action='store_true',
                         default=os.environ.get('TF_TUTORIAL_DATA') == 'sample',
                         help='use the network that was trained on the embedded sample')
@@ -123,11 +123,20 @@ def main(argv=None):
         vars(mnist_train),
         MODEL_SAVE_PATH='folder of the checkpoints')
     parser.add_constants(
+        globals(),
+        CONTRAST='grey levels, of 255, by which the digit must differ from its ground')
+    parser.add_constants(
+        globals(), cli.fraction,
+        FAINT='what has less ink, as a share of the most, is taken for ground')
+    parser.add_constants(
         vars(mnist_train), cli.fraction,
         MOVING_AVERAGE_DECAY='decay of the moving averages')
     parser.add_argument('--picture', default='runs/ch03_training_tricks/predict_digit.png', metavar='FILE',
                         help='the PNG file to save (default: %(default)s)')
     args = parser.parse(argv)
+    if not args.file:
+        parser.error('name the image file')
+    cli.set_constants(globals(), args)
     cli.set_constants(vars(mnist_inference), args)
     cli.set_constants(vars(mnist_train), args)
     figures.check(args.picture)
