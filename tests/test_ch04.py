@@ -557,21 +557,21 @@ def test_drawings_in_chinese_where_a_font_has_it(monkeypatch, capsys):
     manager = matplotlib.font_manager.fontManager
     monkeypatch.setattr(manager, 'ttflist', [font for font in manager.ttflist if font.name == 'DejaVu Sans'])
     module = load('ch04_cnn/drawings.py')
-    for name in 'networks', 'walk':
-        monkeypatch.setattr(module, name, lambda *args: module.pooling())
-    monkeypatch.setattr(figures, 'save', lambda figure, path: print(words(figure)))
+    for name in 'networks', 'unit_node_matrix', 'walk', 'lenet5':
+        monkeypatch.setattr(module, name, lambda *args: None)
+    monkeypatch.setattr(figures, 'save', lambda figure, path: print(words(figure) if figure else ''))
     module.main(['--language', 'zh'])
     out, err = capsys.readouterr()
     assert err == 'no font with the Chinese characters was found: the labels are in English\n'
-    assert 'filter 2 x 2' in out
+    assert 'max pooling' in out
     # DejaVu has Greek.
     module.CHINESE = {name: 'αβγ' for name in module.CHINESE}
     module.main(['--language', 'zh'])
     out, err = capsys.readouterr()
-    assert err == '' and 'αβγ 2 x 2' in out and 'αβγ\\n120' in out and 'filter' not in out
+    assert err == '' and "'12.5', 'αβγ', 'αβγ', 'αβγ']" in out and 'pooling' not in out
     assert module.FONT['fontproperties'].get_file().endswith('.ttf')
     module.main([])
-    assert 'filter 2 x 2' in capsys.readouterr().out
+    assert 'max pooling' in capsys.readouterr().out
 
 
 def test_the_recorded_losses_are_near_the_print():
