@@ -85,9 +85,9 @@ def short_queue(monkeypatch):
     """The queue with 500 records in it in place of 10000, which take two seconds to fill."""
     shuffle_batch = tf.train.shuffle_batch
 
-    def shorter(tensors, batch_size, capacity, min_after_dequeue):
+    def shorter(tensors, batch_size, capacity, min_after_dequeue, **more):
         assert min_after_dequeue == 10000 and capacity > 10000
-        return shuffle_batch(tensors, batch_size, capacity - 9500, 500)
+        return shuffle_batch(tensors, batch_size, capacity=capacity - 9500, min_after_dequeue=500, **more)
     monkeypatch.setattr(tf.train, 'shuffle_batch', shorter)
 
 
@@ -942,6 +942,17 @@ def test_the_call_fits_the_network_of_article_3():
 
 # What makes it faster
 
+@pytest.mark.parametrize('way', [6, 12])
+def test_input_speed_measures_one_way(way, records, monkeypatch, capsys):
+    """In this process, on a clock that is a second later each time."""
+    speed, seconds = load(SPEED), iter(range(100))
+    monkeypatch.setattr(speed, 'time', types.SimpleNamespace(time=lambda: next(seconds)))
+    speed.main(['--measure', str(way), '--steps', '3', '--warmup', '1'] + records)
+    # 400 distinct images in each of three steps.
+    assert float(capsys.readouterr().out.splitlines()[-1]) == 1200
+
+
+@pytest.mark.slow
 def test_input_speed(records, run_script, tmp_path):
     """Small: the ratios are for the real measurement, in RESULTS.md."""
     out = run_script(SPEED, '--ways', 0, '--repeats', 1, '--steps', 3, '--warmup', 1, *records)
@@ -957,6 +968,7 @@ def test_input_speed(records, run_script, tmp_path):
     assert png.imread(str(folder / 'input_speed.png')).std() > 0.05
 
 
+@pytest.mark.usefixtures('short_queue')
 @pytest.mark.parametrize('number', range(15))
 def test_every_way_trains_on_images_with_their_labels(number, records, monkeypatch):
     speed = load(SPEED)
