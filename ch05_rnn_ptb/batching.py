@@ -4,9 +4,9 @@ Article 5 循环神经网络简介, section 自然语言建模, figure 6.
 
     python ch05_rnn_ptb/batching.py
 
-Saves the figure for the beginning of the training text, cut by the function itself: each of the
-BATCH_SIZE rows is one stretch of the text, each colour one batch. The last word of a row (or more of
-them) is no input, and words that fill no row are left out; both stay white. Takes four seconds.
+Saves the figure for the beginning of the training text, cut by the function itself: each of the BATCH_SIZE
+rows is one stretch of the text, each colour one batch. What stays white is not used as input: the last
+word (or words) of each row, and the words that do not fill a row. Takes four seconds.
 """
 from companion import cli, figures
 
@@ -18,8 +18,8 @@ import matplotlib.patches
 from ch05_rnn_ptb import reader
 
 BATCH_SIZE = 4
-NUM_STEP = 5
-WORDS = 66              # of the text, after the first line, which in PTB is a list of rare words
+NUM_STEP = 5            # 截断 (truncation) after so many words
+WORDS = 66              # from the second line on: PTB's first is a list of rare words
 
 COLOURS = ('tab:blue', 'tab:orange', 'tab:green', 'tab:red', 'tab:purple')
 
@@ -29,7 +29,7 @@ def main(argv=None):
     parser.add_constants(
         globals(),
         BATCH_SIZE='rows of a batch',
-        NUM_STEP='words of a row in a batch',
+        NUM_STEP='words in a row of a batch',
         WORDS='words of the text to cut')
     parser.add_argument('--picture', default='runs/ch05_rnn_ptb/batching.png', metavar='FILE',
                         help='the PNG file to save (default: %(default)s)')
@@ -40,12 +40,13 @@ def main(argv=None):
     if not reader.epoch_size(WORDS, BATCH_SIZE, NUM_STEP):
         raise cli.UserError('--words %d do not fill one batch: give at least %d' % (
             WORDS, BATCH_SIZE * (NUM_STEP + 1)))
+    figures.check(args.picture)
 
     words = reader.read_words(os.path.join(args.data_dir, 'ptb.train.txt'))
     start = words.index(reader.EOS) + 1
     words = words[start:start + WORDS]
 
-    # What is cut are positions in the text, so that a batch says which words it took.
+    # The function cuts the positions of the words, so that a batch says which words it took.
     batches = list(reader.ptb_iterator(range(len(words)), BATCH_SIZE, NUM_STEP))
     batch_len = len(words) // BATCH_SIZE
     for number, (x, y) in enumerate(batches, 1):

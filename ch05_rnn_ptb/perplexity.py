@@ -4,9 +4,10 @@ Article 5 循环神经网络简介, section 自然语言建模, the formula of p
 
     python ch05_rnn_ptb/perplexity.py
 
-Shows that ten digits, all as likely, have a perplexity of 10, whatever their number; that 89 stands for
-89 words, all as likely; and why ptb_word_lm.py takes the exponential of the mean cross entropy: the
-probability of a long sequence is too small for a float. Takes three seconds.
+Shows that ten equally likely digits have a perplexity of 10, however long the sequence; that 89 stands for
+89 equally likely words; and why ptb_word_lm.py takes the exponential of the mean cross entropy: the
+probability of a long sequence is too small for a float, so that the formulas give inf for 1000 digits.
+Takes three seconds.
 """
 from companion import cli
 
@@ -17,10 +18,10 @@ LENGTH = 100            # m of the formulas
 
 
 def perplexity(probabilities):
-    """The perplexity of a sequence by the article's three formulas, and by the mean logarithm.
+    """The 复杂度 (perplexity) of a sequence by the article's three formulas, and by the mean logarithm.
 
     Args:
-        probabilities: what the model gave each word, knowing the words before it: floats over 0.
+        probabilities: of each word, given the words before it: floats over 0.
     Returns:
         Four floats, equal but for rounding. The first three are inf when the product is too small.
     """
@@ -33,6 +34,14 @@ def perplexity(probabilities):
                 np.exp(-np.mean(np.log(probabilities))))
 
 
+def by_tensorflow(digits):
+    """The same from 交叉熵 (cross entropy), as a network's last layer gives it: equal logits, any digits."""
+    with tf.Graph().as_default(), tf.Session() as sess:
+        loss = tf.contrib.legacy_seq2seq.sequence_loss_by_example(
+            [tf.zeros([len(digits), 10])], [tf.constant(digits)], [tf.ones([len(digits)])])
+        return np.exp(sess.run(loss).mean())
+
+
 def main(argv=None):
     parser = cli.Parser(__doc__)
     parser.add_constants(globals(), LENGTH='digits or words in the sequence')
@@ -40,15 +49,15 @@ def main(argv=None):
     cli.set_constants(globals(), args)
 
     for words, length in ((10, LENGTH), (10, 10 * LENGTH), (89, LENGTH)):
-        print('%d words, all as likely, %d of them: perplexity %.6g, %.6g, %.6g; '
-              'by the mean logarithm %.6g' % ((words, length) + perplexity(np.full(length, 1 / words))))
+        values = perplexity(np.full(length, 1 / words))
+        print('%d equally likely words, sequence of %d: perplexity %.6g, %.6g, %.6g; '
+              'by the mean logarithm %.6g' % ((words, length) + values))
+        if np.isinf(values).any():
+            print('    inf is expected here: the probability of the sequence, %d to the power of -%d,\n'
+                  '    is 0 for a float. Therefore programs take the mean logarithm.' % (words, length))
 
-    # The same as TensorFlow computes it from the network's last layer: equal logits, any digits.
     digits = np.random.RandomState(args.seed).randint(10, size=LENGTH)
-    with tf.Graph().as_default(), tf.Session() as sess:
-        loss = tf.contrib.legacy_seq2seq.sequence_loss_by_example(
-            [tf.zeros([LENGTH, 10])], [tf.constant(digits)], [tf.ones([LENGTH])])
-        print('TensorFlow, %d digits: perplexity %.6g' % (LENGTH, np.exp(sess.run(loss).mean())))
+    print('TensorFlow, %d digits: perplexity %.6g' % (LENGTH, by_tensorflow(digits)))
 
 
 if __name__ == '__main__':

@@ -1,19 +1,21 @@
-"""Train a language model on the Penn Treebank (PTB): two layers of LSTM that predict the next word.
+"""Train a language model on the Penn Treebank (PTB): two LSTM layers that predict the next word.
 
 Article 5 循环神经网络简介, section 自然语言建模, the last program.
 
     python ch05_rnn_ptb/ptb_word_lm.py
     python ch05_rnn_ptb/ptb_word_lm.py --sample --hidden_size 32 --num_epoch 1      # seconds
 
-Shows the embedding of words, LSTM layers with dropout, truncated back-propagation through time with
-the state handed on from batch to batch, and gradient clipping. Takes about thirteen minutes on two cores,
-more than half of them for evaluation, which goes word by word as printed (fast_eval.py gives the same
-figures sooner). Expect a validation perplexity of about 185 and a test perplexity of about 180 (article:
-183.443 and 179.420; RESULTS.md has ours). What a training line gives is the mean since its epoch began.
+Shows word vectors, LSTM layers with dropout, truncated back-propagation through time with the state handed
+on from batch to batch, and gradient clipping. Takes about 13 minutes on two cores, more than half of them
+for evaluation, which goes word by word as printed (extras/fast_eval.py gives the same figures sooner).
+Expect a validation perplexity of about 185 and a test perplexity of about 180 (article: 183.443 and
+179.420; RESULTS.md has ours). A training line gives the perplexity over all batches since its epoch began.
 
-Saves nothing, as in the article: ptb_train.py does, and resumes.
+Saves nothing, as in the article: extras/ptb_train.py saves the model and resumes.
 """
 from companion import cli
+
+import os
 
 import numpy as np
 import tensorflow as tf
@@ -21,22 +23,24 @@ from tqdm import tqdm
 
 from ch05_rnn_ptb import reader
 
-DATA_PATH = ''                  # folder of three text files of one's own; without it, PTB
+DATA_PATH = ''                  # a folder with three text files of your own; by default PTB
 
-HIDDEN_SIZE = 200               # units of an LSTM layer, and length of a word's vector
+HIDDEN_SIZE = 200               # 隐藏层 (hidden layer): units of an LSTM layer, and length of a word vector
 NUM_LAYERS = 2
 VOCAB_SIZE = 10000              # 9998 words, <eos> and <unk>
 
-LEARNING_RATE = 1.0
+LEARNING_RATE = 1.0             # 学习速率 (learning rate)
 TRAIN_BATCH_SIZE = 20           # rows of a training batch
-TRAIN_NUM_STEP = 35             # words of a row: gradients flow back no further
+TRAIN_NUM_STEP = 35             # words in a row, 截断 (truncation): gradients flow back no further
 
 # Evaluation needs no gradients, hence no truncation: the data are one long sequence.
 EVAL_BATCH_SIZE = 1
 EVAL_NUM_STEP = 1
-NUM_EPOCH = 2
+NUM_EPOCH = 2                   # 轮 (epochs): times to go through the training data
 KEEP_PROB = 0.5                 # share of the units that dropout keeps
-MAX_GRAD_NORM = 5.0             # larger gradients are scaled down to this global norm
+MAX_GRAD_NORM = 5               # 梯度膨胀 (exploding gradients): larger ones are scaled down to this norm
+
+SHARE_CELL = False              # ours; True: all layers are one, as the print comes to on 1.15
 
 
 class PTBModel(object):
@@ -61,8 +65,8 @@ class PTBModel(object):
         self.input_data = tf.placeholder(tf.int32, [batch_size, num_steps])
         self.targets = tf.placeholder(tf.int32, [batch_size, num_steps])
 
-        # A cell of its own for each layer: on 1.15 a cell owns its variables, and the printed
-        # [lstm_cell] * NUM_LAYERS makes all layers one (shared_layers.py shows it).
+        # Printed: one lstm_cell, and below [lstm_cell] * NUM_LAYERS. On 1.15 a cell owns its variables, so
+        # all layers would be one (extras/shared_layers.py). Here each layer has its own cell.
         cells = []
         for _ in range(NUM_LAYERS):
             lstm_cell = tf.nn.rnn_cell.BasicLSTMCell(HIDDEN_SIZE)
@@ -70,11 +74,11 @@ class PTBModel(object):
                 lstm_cell = tf.nn.rnn_cell.DropoutWrapper(
                     lstm_cell, output_keep_prob=KEEP_PROB)
             cells.append(lstm_cell)
-        cell = tf.nn.rnn_cell.MultiRNNCell(cells)
+        cell = tf.nn.rnn_cell.MultiRNNCell(cells[:1] * NUM_LAYERS if SHARE_CELL else cells)
 
         self.initial_state = cell.zero_state(batch_size, tf.float32)
 
-        # Each word's vector is a row of this matrix, and is learnt like any weight.
+        # 单词向量 (word vector): each word's is a row of this matrix, and is learnt like any weight.
         embedding = tf.get_variable("embedding", [VOCAB_SIZE, HIDDEN_SIZE])
 
         # [batch_size, num_steps] identifiers become [batch_size, num_steps, HIDDEN_SIZE] numbers.
@@ -83,7 +87,8 @@ class PTBModel(object):
         if is_training:
             inputs = tf.nn.dropout(inputs, KEEP_PROB)
 
-        # The loop writes one copy of the cell into the graph for each step, all with the same variables.
+        # The loop writes one copy of the cell, 循环体 (the recurrent cell), into the graph for each step; all
+        # copies use the same variables.
         outputs = []
         state = self.initial_state
         with tf.variable_scope("RNN"):
@@ -96,16 +101,18 @@ class PTBModel(object):
         # [batch_size, num_steps * HIDDEN_SIZE], then one row for each word, in the order of the targets.
         output = tf.reshape(tf.concat(outputs, 1), [-1, HIDDEN_SIZE])
 
+        # 全连接层 (fully connected layer).
         weight = tf.get_variable("weight", [HIDDEN_SIZE, VOCAB_SIZE])
         bias = tf.get_variable("bias", [VOCAB_SIZE])
-        self.logits = logits = tf.matmul(output, weight) + bias
+        self.logits = logits = tf.matmul(output, weight) + bias     # self.logits: ours, for ptb_generate.py
 
-        # One cross entropy for each word: given one long "step", this function sums nothing itself.
+        # 交叉熵 (cross entropy), one for each word: given one long "step", this function sums nothing itself.
         loss = tf.contrib.legacy_seq2seq.sequence_loss_by_example(
             [logits],
             [tf.reshape(self.targets, [-1])],
             [tf.ones([batch_size * num_steps], dtype=tf.float32)])
 
+        # A sum over the steps of a row; its mean over the rows.
         self.cost = tf.reduce_sum(loss) / batch_size
         self.final_state = state
 
@@ -114,7 +121,7 @@ class PTBModel(object):
 
         trainable_variables = tf.trainable_variables()
 
-        # Through many steps gradients can grow without bound.
+        # 反向传播 (back-propagation) through many steps can let gradients grow without bound.
         grads, _ = tf.clip_by_global_norm(
             tf.gradients(self.cost, trainable_variables), MAX_GRAD_NORM)
         optimizer = tf.train.GradientDescentOptimizer(LEARNING_RATE)
@@ -123,22 +130,20 @@ class PTBModel(object):
 
 
 def run_epoch(session, model, data, train_op, output_log):
-    """Run `train_op` on all batches of `data`, and return the perplexity over them.
+    """Run `train_op` on all batches of `data`, and return the 复杂度 (perplexity) over them.
 
     Args:
         model: a PTBModel, whose state starts at zero and is handed on from batch to batch.
         data: a sequence of identifiers.
         train_op: the model's train_op, or tf.no_op() to evaluate.
         output_log: print the perplexity so far every 100 steps.
-    Raises:
-        cli.UserError: the perplexity is no longer finite, or the data do not fill one batch.
     """
     total_costs = 0.0
     iters = 0
     state = session.run(model.initial_state)
 
-    batches = reader.ptb_iterator(data, model.batch_size, model.num_steps)
-    for step, (x, y) in enumerate(progress(batches, model, data)):
+    for step, (x, y) in enumerate(progress(         # ours: a progress bar
+            reader.ptb_iterator(data, model.batch_size, model.num_steps), model, data)):
         # A cost is minus the logarithm of the probability that the model gave the row's words.
         cost, state, _ = session.run(
             [model.cost, model.final_state, train_op],
@@ -149,13 +154,51 @@ def run_epoch(session, model, data, train_op, output_log):
         total_costs += cost
         iters += model.num_steps
 
-        perplexity = finite_perplexity(total_costs, iters, step)
+        check_perplexity(total_costs / iters, step)     # ours: stop at NaN
         if output_log and step % 100 == 0:
-            tqdm.write("After %d steps, perplexity is %.3f" % (
-                step, perplexity))
+            tqdm.write("After %d steps, perplexity is %.3f" % (     # print, above the progress bar
+                step, np.exp(total_costs / iters)))
 
-    return perplexity
+    return np.exp(total_costs / iters)
 
+
+def main(argv=None):
+    prepare(argv)           # ours: the flags' values become the constants', and the graph starts empty
+
+    train_data, valid_data, test_data, vocabulary_size = reader.ptb_raw_data(DATA_PATH)
+    check_data(train_data, valid_data, test_data, vocabulary_size)      # ours: do they fit the constants?
+
+    initializer = tf.random_uniform_initializer(-0.05, 0.05)
+
+    with tf.variable_scope("language_model",
+                           reuse=None, initializer=initializer):
+        train_model = PTBModel(True, TRAIN_BATCH_SIZE, TRAIN_NUM_STEP)
+
+    # The same variables, in a graph without dropout and for batches of another shape.
+    with tf.variable_scope("language_model",
+                           reuse=True, initializer=initializer):
+        eval_model = PTBModel(False, EVAL_BATCH_SIZE, EVAL_NUM_STEP)
+
+    with tf.Session() as session:
+        tf.initialize_all_variables().run()
+
+        for i in range(NUM_EPOCH):
+            print("In iteration: %d" % (i + 1))
+
+            run_epoch(session, train_model,
+                      train_data, train_model.train_op, True)
+
+            valid_perplexity = run_epoch(
+                session, eval_model, valid_data, tf.no_op(), False)
+            print("Epoch: %d Validation Perplexity: %.3f" % (
+                i + 1, valid_perplexity))
+
+        test_perplexity = run_epoch(
+            session, eval_model, test_data, tf.no_op(), False)
+        print("Test Perplexity: %.3f" % test_perplexity)
+
+
+# What the article does not have: a progress bar, checks, flags.
 
 def progress(batches, model, data):
     """`batches`, with a progress bar on stderr if that is a terminal."""
@@ -163,58 +206,17 @@ def progress(batches, model, data):
                 unit='batch', leave=False, disable=None)
 
 
-def finite_perplexity(total_costs, iters, step):
-    """Return exp(total_costs / iters).
-
-    Raises:
-        cli.UserError: it is no finite number.
-    """
+def check_perplexity(mean_cost, step):
+    """Raise cli.UserError if the perplexity, the exponential of the mean cost, is NaN or infinite."""
     with np.errstate(over='ignore'):
-        perplexity = np.exp(total_costs / iters)
+        perplexity = np.exp(mean_cost)
     if not np.isfinite(perplexity):
         raise cli.UserError('the perplexity is %g at step %d: lower --learning_rate (now %g) or '
                             '--max_grad_norm (now %g)' % (perplexity, step, LEARNING_RATE, MAX_GRAD_NORM))
-    return perplexity
-
-
-def add_data_path(parser):
-    """Make DATA_PATH a flag, here and for the scripts beside this one."""
-    parser.add_constants(
-        globals(),
-        DATA_PATH='folder with a ptb.train.txt, ptb.valid.txt and ptb.test.txt of your own, to use in '
-                  'place of the Penn Treebank')
-
-
-def add_constants(parser):
-    """Make the settings of the network and its training flags, here and for ptb_train.py."""
-    add_data_path(parser)
-    parser.add_constants(
-        globals(),
-        HIDDEN_SIZE='units of an LSTM layer',
-        NUM_LAYERS='LSTM layers',
-        VOCAB_SIZE='words that the model knows; at least as many as the training text has',
-        LEARNING_RATE='learning rate',
-        TRAIN_BATCH_SIZE='rows of a training batch',
-        TRAIN_NUM_STEP='words of a row of a training batch',
-        NUM_EPOCH='times to go through the training data',
-        MAX_GRAD_NORM='global norm to which larger gradients are clipped')
-    parser.add_constants(globals(), cli.fraction, KEEP_PROB='share of the units that dropout keeps, over 0')
-
-
-def parse(parser, argv):
-    """Parse `argv`. With --data_path there is nothing to download, and `args.data_dir` is that folder."""
-    if parser.parse_known_args(argv)[0].data_path:
-        parser.data = None
-    args = parser.parse(argv)
-    cli.set_constants(globals(), args)
-    args.data_dir = DATA_PATH or args.data_dir
-    if 'keep_prob' in args and KEEP_PROB == 0:
-        parser.error('argument --keep_prob: must be over 0, or no unit is left')
-    return args
 
 
 def check_data(train_data, valid_data, test_data, vocabulary_size):
-    """See, before a long training, that the data fit the settings.
+    """Check, before a long training, that the data fit the settings.
 
     Raises:
         cli.UserError: a flag must be changed; it is named.
@@ -232,48 +234,57 @@ def check_data(train_data, valid_data, test_data, vocabulary_size):
                 '--%s_num_step (now %d)' % (name, len(data), flags, sizes[0], flags, sizes[1]))
 
 
-def main(argv=None):
+def add_data_path(parser):
+    """Make DATA_PATH a flag, here and for the programs in extras/."""
+    parser.add_constants(
+        globals(),
+        DATA_PATH='folder with a ptb.train.txt, ptb.valid.txt and ptb.test.txt of your own, to use instead '
+                  'of the Penn Treebank')
+
+
+def add_constants(parser):
+    """Make flags of the settings of the network and of its training, here and for extras/ptb_train.py."""
+    add_data_path(parser)
+    parser.add_constants(
+        globals(),
+        HIDDEN_SIZE='units of an LSTM layer',
+        NUM_LAYERS='LSTM layers',
+        VOCAB_SIZE='words that the model knows; at least as many as the training text has',
+        LEARNING_RATE='learning rate',
+        TRAIN_BATCH_SIZE='rows of a training batch',
+        TRAIN_NUM_STEP='words in a row of a training batch',
+        NUM_EPOCH='times to go through the training data')
+    parser.add_constants(globals(), cli.non_negative_float,
+                         MAX_GRAD_NORM='global norm to which larger gradients are clipped')
+    parser.add_constants(globals(), cli.fraction, KEEP_PROB='share of the units that dropout keeps, over 0')
+
+
+def parse(parser, argv):
+    """Parse `argv` and set the constants. With --data_path there is nothing to download."""
+    if parser.parse_known_args(argv)[0].data_path:
+        parser.data = None
+    args = parser.parse(argv)
+    args.data_path = os.path.abspath(args.data_path or args.data_dir)
+    args.share_cell = getattr(args, 'share_cell', False)
+    cli.set_constants(globals(), args)
+    if 'keep_prob' in args and KEEP_PROB == 0:
+        parser.error('argument --keep_prob: must be over 0, or no unit is left')
+    return args
+
+
+def prepare(argv):
+    """Set the constants by the flags in `argv`, and the seed of a new default graph."""
     parser = cli.Parser(__doc__, data='ptb')
     add_constants(parser)
     parser.add_constants(
         globals(),
         EVAL_BATCH_SIZE='rows of a batch in evaluation',
-        EVAL_NUM_STEP='words of a row in evaluation')
+        EVAL_NUM_STEP='words in a row in evaluation')
+    parser.add_argument('--share_cell', action='store_true',
+                        help='one cell for all layers, as the print comes to on 1.15 (default: %(default)s)')
     args = parse(parser, argv)
-
-    train_data, valid_data, test_data, vocabulary_size = reader.ptb_raw_data(args.data_dir)
-    check_data(train_data, valid_data, test_data, vocabulary_size)
-
-    with tf.Graph().as_default():
-        tf.set_random_seed(args.seed)
-        initializer = tf.random_uniform_initializer(-0.05, 0.05)
-
-        with tf.variable_scope("language_model",
-                               reuse=None, initializer=initializer):
-            train_model = PTBModel(True, TRAIN_BATCH_SIZE, TRAIN_NUM_STEP)
-
-        # The same variables, in a graph without dropout and for other batches.
-        with tf.variable_scope("language_model",
-                               reuse=True, initializer=initializer):
-            eval_model = PTBModel(False, EVAL_BATCH_SIZE, EVAL_NUM_STEP)
-
-        with tf.Session() as session:
-            tf.initialize_all_variables().run()
-
-            for i in range(NUM_EPOCH):
-                print("In iteration: %d" % (i + 1))
-
-                run_epoch(session, train_model,
-                          train_data, train_model.train_op, True)
-
-                valid_perplexity = run_epoch(
-                    session, eval_model, valid_data, tf.no_op(), False)
-                print("Epoch: %d Validation Perplexity: %.3f" % (
-                    i + 1, valid_perplexity))
-
-            test_perplexity = run_epoch(
-                session, eval_model, test_data, tf.no_op(), False)
-            print("Test Perplexity: %.3f" % test_perplexity)
+    tf.reset_default_graph()
+    tf.set_random_seed(args.seed)
 
 
 if __name__ == '__main__':

@@ -1,4 +1,4 @@
-"""Evaluate a saved language model twice, as printed and faster, and compare figures and times.
+"""Evaluate a saved language model twice, as printed and faster, and compare perplexities and times.
 
 Article 5 循环神经网络简介, section 自然语言建模, the evaluation of the last program.
 
@@ -7,9 +7,9 @@ Article 5 循环神经网络简介, section 自然语言建模, the evaluation o
     python ch05_rnn_ptb/extras/fast_eval.py --words 100000     # all of the test data
 
 Shows why EVAL_NUM_STEP = 1 is slow and need not be: the time goes into 80,000 calls of session.run and
-into products of a matrix by one row. With FAST_NUM_STEP words a call and the state handed on as ever,
-the same sums take fewer calls. Expect the same perplexity to three decimals, five times sooner or more
-(RESULTS.md has the ratio measured). Takes one minute on two cores.
+into products of a matrix and a single row. With FAST_NUM_STEP words a call, and the state handed on as
+before, the same sums take fewer calls. Expect the same perplexity to three decimals, five times faster or
+more (RESULTS.md has the measured ratio). Takes one minute on two cores.
 """
 from companion import cli
 
@@ -17,20 +17,21 @@ import os
 import statistics
 import time
 
+import numpy as np
 import tensorflow as tf
 
 from ch05_rnn_ptb import ptb_word_lm, reader
 from ch05_rnn_ptb.extras import saved_model
 
-FAST_NUM_STEP = 35          # words in one call
+FAST_NUM_STEP = 35          # words in one call: no 截断 (truncation), as the state is handed on
 
 
 def evaluate(session, fast_model, step_model, data):
-    """Return the perplexity that ptb_word_lm.run_epoch gives with batch 1 and one step, but sooner.
+    """Return the perplexity that ptb_word_lm.run_epoch gives, but faster.
 
     Args:
         fast_model: a PTBModel that is not for training, with batch 1 and many steps.
-        step_model: one with batch 1 and one step, for the words that do not fill a call.
+        step_model: one with batch 1 and one step, for the last words, which do not fill a call.
         data: a sequence of identifiers.
     """
     total_costs = 0.0
@@ -47,7 +48,8 @@ def evaluate(session, fast_model, step_model, data):
                 {model.input_data: x, model.targets: y, model.initial_state: state})
             total_costs += cost
             iters += model.num_steps
-    return ptb_word_lm.finite_perplexity(total_costs, iters, iters)
+    ptb_word_lm.check_perplexity(total_costs / iters, iters)
+    return np.exp(total_costs / iters)
 
 
 def main(argv=None):
@@ -58,17 +60,17 @@ def main(argv=None):
     parser.add_argument('--words', type=cli.positive_int, default=10000, metavar='N',
                         help='evaluate the first N words of the test data (default: %(default)s)')
     parser.add_argument('--repeats', type=cli.positive_int, default=3, metavar='N',
-                        help='evaluations of each kind; their median time counts (default: %(default)s)')
+                        help='evaluations of each kind; the median time counts (default: %(default)s)')
     args = ptb_word_lm.parse(parser, argv)
     cli.set_constants(vars(saved_model), args)
     cli.set_constants(globals(), args)
 
-    path = saved_model.newest(saved_model.MODEL_SAVE_PATH)
-    saved_model.use_sizes_of(path)
-    vocabulary = saved_model.read_vocabulary(saved_model.MODEL_SAVE_PATH)
-    data = reader.file_to_ids(os.path.join(args.data_dir, 'ptb.test.txt'), vocabulary)[:args.words]
+    folder = saved_model.MODEL_SAVE_PATH
+    saved_model.use_sizes(folder)
+    vocabulary = saved_model.read_vocabulary(folder)
+    data = reader.file_to_ids(os.path.join(args.data_path, 'ptb.test.txt'), vocabulary)[:args.words]
     if len(data) < 2:
-        raise cli.UserError('--words %d are too few: give at least 2, or leave it out' % args.words)
+        raise cli.UserError('--words %d is too few: give at least 2' % args.words)
 
     with tf.Graph().as_default():
         with tf.variable_scope("language_model"):
@@ -76,7 +78,7 @@ def main(argv=None):
         with tf.variable_scope("language_model", reuse=True):
             fast_model = ptb_word_lm.PTBModel(False, 1, FAST_NUM_STEP)
         with tf.Session() as session:
-            saved_model.restore(session, path)
+            saved_model.restore(session, folder)
             runs = {
                 'as printed, 1 step a call': lambda: ptb_word_lm.run_epoch(
                     session, step_model, data, no_op, False),
@@ -84,7 +86,7 @@ def main(argv=None):
                     session, fast_model, step_model, data)}
             no_op = tf.no_op()
             times = {name: [] for name in runs}
-            # In turns, so that whatever else the machine does slows both down.
+            # Alternately, so that whatever else the machine does slows both down.
             for _ in range(args.repeats):
                 for name, run in runs.items():
                     start = time.time()

@@ -2,14 +2,15 @@
 
 Article 5 循环神经网络简介, section 自然语言建模, the output of the last program.
 
-    python ch05_rnn_ptb/extras/perplexity_curve.py                     # the trainings recorded in results/logs
-    python ch05_rnn_ptb/ptb_word_lm.py | tee my.log             # or one of your own
+    python ch05_rnn_ptb/extras/perplexity_curve.py              # the trainings recorded in results/logs
+    python ch05_rnn_ptb/ptb_word_lm.py | tee my.log             # or your own
     python ch05_rnn_ptb/extras/perplexity_curve.py my.log
 
-Reads the lines that ptb_word_lm.py and ptb_train.py print, and saves the curve as a picture. A training
-line is the mean since its epoch began, so the curve jumps where an epoch ends. Takes two seconds.
+Reads the lines that ptb_word_lm.py and ptb_train.py print, and saves the curve of 复杂度 (perplexity) as a
+PNG. A training line covers all batches since its epoch began, so the curve jumps where an epoch ends.
+Takes two seconds.
 """
-from companion import cli, figures
+from companion import cli, figures, printed
 
 import os
 import re
@@ -18,10 +19,8 @@ import matplotlib.figure
 
 RECORDED = [os.path.join(cli.ROOT, 'results', 'logs', 'ptb_word_lm-seed%d.log' % seed) for seed in (1, 2, 3)]
 
-# The article's output; in epoch 1 it stops after step 400, and in epoch 2 it begins at 1100.
-PRINTED = {1: [(0, 10003.783), (100, 1404.742), (200, 1061.458), (300, 891.044), (400, 782.037)],
-           2: [(1100, 228.711), (1200, 226.093), (1300, 223.214)]}
-PRINTED_VALIDATION, PRINTED_TEST = 183.443, 179.420
+# The article's output: in epoch 1 it stops after step 400, and in epoch 2 it begins at 1100.
+PRINTED = {1: printed.PTB_FIRST, 2: printed.PTB_LAST}
 PRINTED_STEPS = 1327      # batches of an epoch with the printed settings
 
 
@@ -30,7 +29,7 @@ def read_log(path):
 
     Returns:
         The training perplexities, a dict from epoch to (step, perplexity) pairs; those of validation, a
-        dict from epoch to float; and that of the test, None if the training has not come to it.
+        dict from epoch to float; and the test perplexity, None if the training has not reached it.
     Raises:
         cli.UserError: there is no training line in the file.
     """
@@ -60,6 +59,7 @@ def main(argv=None):
     parser.add_argument('--picture', default='runs/ch05_rnn_ptb/perplexity_curve.png', metavar='FILE',
                         help='the PNG file to save (default: %(default)s)')
     args = parser.parse(argv)
+    figures.check(args.picture)
 
     figure = matplotlib.figure.Figure(figsize=(9, 5))
     axes = figure.subplots()
@@ -67,7 +67,7 @@ def main(argv=None):
         training, validation, test = read_log(path)
         name = os.path.splitext(os.path.basename(path))[0]
         steps = PRINTED_STEPS
-        # Where a later epoch runs longer than the printed one, make room for it.
+        # Other settings may have more batches in an epoch.
         steps = max([steps] + [step + 1 for line in training.values() for step, _ in line])
         for epoch, line in training.items():
             axes.plot([(epoch - 1) + step / steps for step, _ in line], [value for _, value in line],
@@ -77,11 +77,11 @@ def main(argv=None):
             name, ', '.join('%.3f' % value for value in validation.values()) or 'not reached',
             'not reached' if test is None else '%.3f' % test))
     for epoch, line in PRINTED.items():
-        axes.plot([(epoch - 1) + step / PRINTED_STEPS for step, _ in line], [value for _, value in line],
+        axes.plot([(epoch - 1) + step / PRINTED_STEPS for step in line], list(line.values()),
                   'kx', label='article, training' if epoch == 1 else None)
-    axes.plot([2], [PRINTED_VALIDATION], 'k+', markersize=12, label='article, validation')
-    axes.axhline(PRINTED_TEST, color='black', linewidth=0.8, linestyle=':', label='article, test')
-    print('article: validation %.3f, test %.3f' % (PRINTED_VALIDATION, PRINTED_TEST))
+    axes.plot([2], [printed.PTB_VALIDATION], 'k+', markersize=12, label='article, validation')
+    axes.axhline(printed.PTB_TEST, color='black', linewidth=0.8, linestyle=':', label='article, test')
+    print('article: validation %.3f, test %.3f' % (printed.PTB_VALIDATION, printed.PTB_TEST))
     axes.set_yscale('log')
     axes.set_xlabel('epoch')
     axes.set_ylabel('perplexity')

@@ -7,16 +7,19 @@ Article 5 循环神经网络简介, section 自然语言建模; the article's pr
     python ch05_rnn_ptb/extras/ptb_train.py --sample --hidden_size 32  # seconds
 
 Settings, training and printed lines are ptb_word_lm.py's; evaluation is the faster one of fast_eval.py.
-Every SAVE_STEPS batches a checkpoint takes the network, the place in the epoch, the costs so far and the
-LSTM's state, all in one file: a training that was killed goes on with the next batch as if it had
-never stopped, but for the random numbers of dropout. fast_eval.py and ptb_generate.py use the checkpoints.
-Takes about six minutes on two cores. To train anew, delete the folder of checkpoints.
+Every SAVE_STEPS batches a checkpoint saves the network, the position in the epoch, the costs so far and
+the LSTM's state, all in one file, 持久化 (saving a checkpoint): a training that was killed goes on with
+the next batch as if it had never stopped, apart from the random numbers of dropout. ptb_generate.py and
+fast_eval.py use the checkpoints. Perplexities go to TensorBoard too (`make tensorboard`): files in the
+folder of the checkpoints. Takes about six minutes on two cores. To train again from the start, delete that
+folder.
 """
 from companion import checkpoint, cli
 
 import itertools
 import os
 
+import numpy as np
 import tensorflow as tf
 from tqdm import tqdm
 
@@ -31,8 +34,9 @@ class Place(object):
     """How far the training is, as variables that are saved with the network's.
 
     Attributes:
-        epoch, step, total_costs: epochs done, and in this one, batches done and the sum of their costs.
-        global_step: batches done in all.
+        epoch: epochs done, 轮.
+        step, total_costs: batches done in the current epoch, and the sum of their costs.
+        global_step: batches done in all epochs.
         state: like model.initial_state, the LSTM's state after the last batch.
     """
 
@@ -57,16 +61,31 @@ class Place(object):
             variables.h.load(value.h, session)
 
 
-def train_epoch(session, model, data, place, save):
+class Curves(object):
+    """Perplexities for TensorBoard, 可视化 (visualization), by batches done in all epochs."""
+
+    def __init__(self, folder, global_step):
+        self.writer = tf.summary.FileWriter(folder)
+        # TensorBoard drops what a killed training wrote after its last checkpoint: it is trained again.
+        self.writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), global_step)
+
+    def add(self, data, perplexity, global_step):
+        """Add a point to the curve of `data`: 'training', 'validation' or 'test'."""
+        value = tf.Summary.Value(tag='perplexity/' + data, simple_value=perplexity)
+        self.writer.add_summary(tf.Summary(value=[value]), global_step)
+        self.writer.flush()
+
+
+def train_epoch(session, model, data, place, save, curves):
     """Train for the rest of an epoch, from `place` on; print and save on the way.
 
     Args:
-        save: called without arguments when a checkpoint is due. At the epoch's end none is: `train`
-            saves after the validation.
+        save: called without arguments when a checkpoint is due, but not at the end of the epoch: there
+            `train` saves, after the validation.
     Returns:
-        The batches done in all.
+        The number of batches done in all epochs.
     Raises:
-        cli.UserError: the perplexity is no longer finite. The last checkpoint is of before.
+        cli.UserError: the perplexity is no longer finite. The last checkpoint is from before that.
     """
     first, total_costs, global_step, state = session.run(
         [place.step, place.total_costs, place.global_step, place.state])
@@ -79,9 +98,11 @@ def train_epoch(session, model, data, place, save):
             {model.input_data: x, model.targets: y, model.initial_state: state})
         total_costs += cost
         done = step + 1
-        perplexity = ptb_word_lm.finite_perplexity(total_costs, done * model.num_steps, step)
+        mean_cost = total_costs / (done * model.num_steps)
+        ptb_word_lm.check_perplexity(mean_cost, step)
         if step % 100 == 0:
-            tqdm.write("After %d steps, perplexity is %.3f" % (step, perplexity))
+            tqdm.write("After %d steps, perplexity is %.3f" % (step, np.exp(mean_cost)))
+            curves.add('training', np.exp(mean_cost), global_step + step - first)
         if done % SAVE_STEPS == 0 and done < size:
             place.set(session, state, step=done, total_costs=total_costs,
                       global_step=global_step + done - first)
@@ -89,15 +110,17 @@ def train_epoch(session, model, data, place, save):
     return global_step + size - first
 
 
-def train(data_dir):
+def train(args):
     """Train until NUM_EPOCH epochs are done, from the newest checkpoint if there is one.
 
+    Args:
+        args: the parsed flags.
     Raises:
         cli.UserError: the data do not fit the settings, or the checkpoint does not.
     """
-    train_data, valid_data, test_data, vocabulary_size = reader.ptb_raw_data(data_dir)
+    train_data, valid_data, test_data, vocabulary_size = reader.ptb_raw_data(args.data_path)
     ptb_word_lm.check_data(train_data, valid_data, test_data, vocabulary_size)
-    vocabulary = reader.build_vocabulary(os.path.join(data_dir, 'ptb.train.txt'))
+    vocabulary = reader.build_vocabulary(os.path.join(args.data_path, 'ptb.train.txt'))
 
     initializer = tf.random_uniform_initializer(-0.05, 0.05)
     with tf.variable_scope("language_model", reuse=None, initializer=initializer):
@@ -107,30 +130,33 @@ def train(data_dir):
         step_model = ptb_word_lm.PTBModel(False, 1, 1)
         fast_model = ptb_word_lm.PTBModel(False, 1, fast_eval.FAST_NUM_STEP)
     place = Place(train_model)
-    # A checkpoint of the printed size is 19 MB; the newest two are kept. The folder can be moved.
+    # With the printed settings a checkpoint has 19 MB; the newest two are kept. The folder can be moved.
     saver = tf.train.Saver(max_to_keep=2, save_relative_paths=True)
 
     folder = saved_model.MODEL_SAVE_PATH
     with tf.Session() as session:
         tf.global_variables_initializer().run()
-        if tf.train.latest_checkpoint(folder) and saved_model.read_vocabulary(folder) != vocabulary:
+        if checkpoint.newest(folder) and saved_model.read_vocabulary(folder) != vocabulary:
             raise cli.UserError('the checkpoints in %s were trained on another text: delete the folder, '
-                                'or name another --model_save_path' % folder)
-        resumed = checkpoint.resume(saver, session, folder)
-        saved_model.save_vocabulary(folder, vocabulary)
-        if resumed:
+                                'or choose another --model_save_path' % folder)
+        if checkpoint.resume(saver, session, folder):
             print("Resuming after %d epochs and %d steps" % tuple(session.run([place.epoch, place.step])))
+        saved_model.save_vocabulary(folder, vocabulary)
+        first, step, global_step = session.run([place.epoch, place.step, place.global_step])
+        checkpoint.compare_settings(folder, args, first or step, 'epochs', first >= ptb_word_lm.NUM_EPOCH)
+        curves = Curves(folder, global_step)
 
         def save():
             saver.save(session, os.path.join(folder, MODEL_NAME), global_step=place.global_step,
                        write_meta_graph=False)
 
-        for i in range(session.run(place.epoch), ptb_word_lm.NUM_EPOCH):
+        for i in range(first, ptb_word_lm.NUM_EPOCH):
             print("In iteration: %d" % (i + 1))
-            global_step = train_epoch(session, train_model, train_data, place, save)
+            global_step = train_epoch(session, train_model, train_data, place, save, curves)
 
             valid_perplexity = fast_eval.evaluate(session, fast_model, step_model, valid_data)
             print("Epoch: %d Validation Perplexity: %.3f" % (i + 1, valid_perplexity))
+            curves.add('validation', valid_perplexity, global_step)
 
             # The next epoch begins with a state of zeros, as in run_epoch.
             place.set(session, session.run(train_model.initial_state),
@@ -139,6 +165,8 @@ def train(data_dir):
 
         test_perplexity = fast_eval.evaluate(session, fast_model, step_model, test_data)
         print("Test Perplexity: %.3f" % test_perplexity)
+        curves.add('test', test_perplexity, global_step)
+        curves.writer.close()
 
 
 def main(argv=None):
@@ -155,7 +183,7 @@ def main(argv=None):
 
     with tf.Graph().as_default():
         tf.set_random_seed(args.seed)
-        train(args.data_dir)
+        train(args)
 
 
 if __name__ == '__main__':
