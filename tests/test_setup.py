@@ -1,4 +1,6 @@
 """The set-up: the search for Python 3.7, the locks, what make does; with Pythons that record their calls."""
+import companion
+
 import hashlib
 import http.server
 import io
@@ -722,6 +724,24 @@ def test_ci_run(tmp_path, bare, folders, status):
     else:
         lines = done.stdout.splitlines()
         assert 'embedded sample' in lines[0] and lines[1:] == ['lint sample ', 'test-all sample ']
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.version_info < (3, 8) and not hasattr(companion, 'mend_paths'), reason='cannot yet')
+@pytest.mark.parametrize('locale', ['C', 'xx_XX.UTF-8'])
+def test_programs_run_in_a_folder_with_chinese_in_its_name(tmp_path, locale):
+    """CPython 3.7 reads its own path as ASCII with LC_ALL=C, and TensorFlow then finds itself nowhere."""
+    place = tmp_path / '\u6df1\u5165'
+    place.symlink_to(ROOT)
+    python = os.path.relpath(os.path.join(sys.prefix, 'bin', 'python'), ROOT)
+    launcher = [] if sys.version_info < (3, 8) else [str(place / 'tf1.py')]
+    if python.startswith(os.pardir):
+        pytest.skip('the environment is not in the project')
+    done = subprocess.run(
+        [str(place / python)] + launcher + [str(place / 'ch02_mnist_basics' / 'vector_sum.py')],
+        env={'PATH': '/usr/bin:/bin', 'LC_ALL': locale, 'TF_TUTORIAL_RUNS': str(tmp_path / 'runs')},
+        cwd=str(place), stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert (done.returncode, done.stderr) == (0, b'') and b'[3. 5.]' in done.stdout
 
 
 # pip install -------------------------------------------------------------------------------------

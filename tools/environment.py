@@ -37,16 +37,16 @@ def stamp(name):
     for file in files:
         with open(file, 'rb') as content:
             digest.update(content.read())
-    return '%s\n3.%d\n%s\n' % (os.getcwd(), sys.version_info[1], digest.hexdigest())
+    return os.getcwdb() + b'\n3.%d\n%s\n' % (sys.version_info[1], digest.hexdigest().encode())
 
 
 def written(name):
-    """What `ready` says, or '' if there is none."""
+    """What `ready` says, as bytes: a folder's name is of no locale. b'' if there is none."""
     try:
-        with open(os.path.join(name, 'ready'), encoding='utf-8', errors='surrogateescape') as file:
+        with open(os.path.join(name, 'ready'), 'rb') as file:
             return file.read()
     except OSError:
-        return ''
+        return b''
 
 
 def runs(python, minor):
@@ -146,7 +146,7 @@ def set_up(name):
     before = written(name)
     if before == stamp(name) and runs(python, sys.version_info[1]):
         return                              # made by whom we have waited for
-    whole = before.split('\n')[0] == os.getcwd() and runs(python, sys.version_info[1])
+    whole = before.split(b'\n')[0] == os.getcwdb() and runs(python, sys.version_info[1])
     if os.path.exists(os.path.join(name, 'ready')):
         os.remove(os.path.join(name, 'ready'))
     if whole:
@@ -172,7 +172,7 @@ def set_up(name):
     installer.run(*pip, '--no-build-isolation', '-r', requirements, total=len(pins))
     if name == '.venv':
         installer.run(python, '-m', 'pip', 'install', '--no-deps', '--no-build-isolation', '-e', '.')
-    with open(os.path.join(name, 'ready'), 'w', encoding='utf-8', errors='surrogateescape') as file:
+    with open(os.path.join(name, 'ready'), 'wb') as file:
         file.write(stamp(name))
     say('Ready after %d s: %s' % (time.time() - installer.start, hint))
 

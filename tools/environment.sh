@@ -4,6 +4,9 @@
 #   environment.sh any              .venv, or .venv-tf2 where no CPython 3.7 is to be had; prints what runs a program
 # COMPANION_TF=1: TensorFlow 1.15 or an error; COMPANION_TF=2: TensorFlow 2.x at once.
 cd "$(dirname "$0")/.." || exit
+# With LC_ALL=C, CPython 3.7 cannot read its own path if that has Chinese in it.
+unset LC_ALL
+export LC_CTYPE=C.UTF-8
 
 ready() {
     "$1/bin/python" -S tools/environment.py --ready "$1" 2>/dev/null

@@ -96,7 +96,7 @@ $("${CONDA_EXE:-conda}" env list 2>/dev/null | sed -n 's|^[^/#]*\(/.*\)|\1|p')
 EOF
 
     python=$(uv python find 3.$minor 2>/dev/null) && try "$python" "$minor"
-    python=$(dirname "$0")/../.python37/bin/python3.$minor
+    python=$(cd "$(dirname "$0")/.." && pwd)/.python37/bin/python3.$minor
     [ -x "$python" ] && try "$python" "$minor"
 done
 
