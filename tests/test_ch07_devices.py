@@ -687,6 +687,15 @@ def test_training_prints_saves_evaluates_and_resumes(records, run_script, tmp_pa
     assert sorted(os.listdir(str(folder.parent))) == ['logs_and_models', 'tfdata_logs_and_models']
 
 
+@pytest.mark.slow
+def test_a_checkpoint_every_1000_steps(tmp_path):
+    multi = load(QUEUE)
+    multi.N_GPU, multi.BATCH_SIZE, multi.TRAINING_STEPS, multi.MODEL_SAVE_PATH = 1, 1, 1003, str(tmp_path)
+    multi.train(argparse.Namespace(seed=1, log_device_placement=False), fixed_input(1, high=2))
+    assert {os.path.basename(path) for path in glob.glob(str(tmp_path / '*.index'))} == {
+        'model.ckpt-%d.index' % step for step in (0, 1000, 1002)}
+
+
 @pytest.mark.usefixtures('short_queue')
 def test_the_accuracy_is_of_the_moving_averages(records, run_script, tmp_path):
     flags = ['--batch_size', 5, '--n_gpu', 1, '--training_steps', 2, '--model_save_path', tmp_path / 'model']
@@ -966,6 +975,14 @@ def test_input_speed(records, run_script, tmp_path):
         assert result['median'] == pytest.approx(float(row[2]), abs=0.51) and result['towers'] == 4
         assert result['ratio'] == pytest.approx(result['median'] / results[0]['median'])
     assert png.imread(str(folder / 'input_speed.png')).std() > 0.05
+
+
+def test_parsing_whole_batches_was_at_least_twice_as_fast():
+    """In the recorded measurement, on an idle machine."""
+    with open(os.path.join(ROOT, 'results', 'logs', 'input_speed.log'), encoding='utf-8') as file:
+        ratios = dict(re.findall(r'^ ?(\d+) .{43} +\d+ +\d+ +(\d+\.\d\d)$', file.read(), re.MULTILINE))
+    assert len(ratios) == 15 and float(ratios['0']) == 1
+    assert float(ratios['4']) >= 2 and float(ratios['6']) >= 2
 
 
 @pytest.mark.usefixtures('short_queue')
