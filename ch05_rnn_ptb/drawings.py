@@ -12,10 +12,8 @@ from companion import cli, figures
 
 import os
 
-import matplotlib.figure
-import matplotlib.font_manager
-import matplotlib.ft2font
-import matplotlib.patches
+from matplotlib import font_manager, ft2font, patches, rc_context
+from matplotlib.figure import Figure
 
 FOLDER = 'runs/ch05_rnn_ptb/'
 
@@ -33,14 +31,14 @@ CHINESE = {
 def chinese_font():
     """Return the name of an installed font that has all characters of CHINESE, or None."""
     needed = set(map(ord, ''.join(CHINESE.values())))
-    for font in matplotlib.font_manager.fontManager.ttflist:
+    for font in font_manager.fontManager.ttflist:
         if 'LastResort' not in font.name.replace(' ', '') and os.path.exists(font.fname) and \
-                needed <= set(matplotlib.ft2font.FT2Font(font.fname).get_charmap()):
+                needed <= set(ft2font.FT2Font(font.fname).get_charmap()):
             return font.name
 
 
 def box(axes, x, y, text, colour='lightblue', width=0.8, style='round,pad=0.05', height=0.5):
-    axes.add_patch(matplotlib.patches.FancyBboxPatch(
+    axes.add_patch(patches.FancyBboxPatch(
         (x - width / 2, y - height / 2), width, height, boxstyle=style, facecolor=colour, zorder=3))
     axes.text(x, y, text, ha='center', va='center', zorder=4)
 
@@ -59,20 +57,22 @@ def arrow(axes, *points):
     axes.annotate('', points[-1], points[-2], arrowprops={'arrowstyle': '->', 'shrinkA': 0, 'shrinkB': 0})
 
 
-def new_figure(width, height, *titles):
-    """A figure of this size in inches; titles: (x, text) each."""
-    figure = matplotlib.figure.Figure(figsize=(width, height))
+def new_figure(width, height):
+    figure = Figure(figsize=(width, height))
     axes = figure.add_axes([0, 0, 1, 1], xlim=(0, width), ylim=(0, height))
     axes.set_axis_off()
-    for x, text in titles:
-        axes.text(x, height - 0.3, text, ha='center', va='center', fontsize=12)
     return figure, axes
 
 
-def rnn(label):
+def write(axes, chinese, *texts):
+    """Write (x, y, text) each, as it is or as CHINESE has it."""
+    for x, y, text in texts:
+        axes.text(x, y, chinese and CHINESE.get(text) or text, ha='center', va='center', fontsize=11)
+
+
+def rnn(chinese):
     """循环神经网络 (recurrent neural network): the loop, and 时刻 (time steps) side by side."""
-    figure, axes = new_figure(11, 4.6, (1.7, label('Figure 1: a recurrent network')),
-                              (7.5, label('Figure 2: the same network, unrolled in time')))
+    figure, axes = new_figure(11, 4.6)
     for x, t in (1.7, 't'), (5, '0'), (6.7, '1'), (8.4, '2'), (10.1, 't'):
         circle(axes, x, 0.5, '$x_%s$' % t, 'lightyellow')
         box(axes, x, 1.6, '$A$')
@@ -83,19 +83,17 @@ def rnn(label):
             box(axes, x, 3.3, '$loss$', 'mistyrose', 0.6)
             arrow(axes, (x, 2.87), (x, 3.0))
             line(axes, (x, 3.6), (x, 3.8), (10.1, 3.8))
-        if x > 5:
             arrow(axes, (x - 1.25, 1.6), (x - 0.45, 1.6))
     arrow(axes, (2.15, 1.6), (2.6, 1.6), (2.6, 2.1), (0.8, 2.1), (0.8, 1.6), (1.25, 1.6))
-    for x, y, text in ((4.2, 0.5, 'input'), (2.9, 1.85, 'state'), (5.85, 1.8, 'state'), (4.2, 2.6, 'output'),
-                       (4.2, 3.3, 'loss'), (7.55, 3.95, 'sum of the losses')):
-        axes.text(x, y, label(text), ha='center', va='center')
-    axes.text(9.25, 1.75, '...', ha='center')
+    write(axes, chinese, (1.7, 4.3, 'Figure 1: a recurrent network'), (2.9, 1.85, 'state'), (4.2, 0.5, 'input'),
+          (7.5, 4.3, 'Figure 2: the same network, unrolled in time'), (4.2, 2.6, 'output'), (4.2, 3.3, 'loss'),
+          (5.85, 1.8, 'state'), (9.25, 1.75, '...'), (7.55, 3.95, 'sum of the losses'))
     return figure
 
 
-def translation(label):
+def translation(chinese):
     """Words are read up to the mark _; from then on each output is the next input, up to the mark Q."""
-    figure, axes = new_figure(11, 3.8, (5.5, label('Figure 3: translation of the sentence A B C D')))
+    figure, axes = new_figure(11, 3.8)
     for t, (word, output) in enumerate(zip('ABCD_XYZ', '    XYZQ')):
         x = 0.8 + 1.32 * t
         circle(axes, x, 0.8, r'$\_$' if word == '_' else word, 'lightyellow')
@@ -108,25 +106,22 @@ def translation(label):
             arrow(axes, (x, 2.1), (x, 2.53))
         if output not in ' Q':
             arrow(axes, (x + 0.27, 2.8), (x + 0.66, 2.8), (x + 0.66, 0.8), (x + 1.05, 0.8))
-    axes.text(2.8, 0.25, label('reading: outputs are not used'), ha='center')
-    axes.text(8.1, 0.25, label('translating: each output is the next input'), ha='center')
+    write(axes, chinese, (8.1, 0.25, 'translating: each output is the next input'), (2.8, 0.25,
+          'reading: outputs are not used'), (5.5, 3.5, 'Figure 3: translation of the sentence A B C D'))
     return figure
 
 
-def lstm_cell(label):
+def lstm_cell(chinese):
     """长短时记忆 (LSTM): a gate is a sigmoid layer, σ, and a product; × and + are by element."""
-    figure, axes = new_figure(10, 5.6, (5, label('Figure 5: an LSTM cell')))
-    axes.add_patch(matplotlib.patches.Rectangle(
-        (1.2, 0.9), 7.6, 3.9, facecolor='whitesmoke', edgecolor='black'))
+    figure, axes = new_figure(10, 5.6)
+    axes.add_patch(patches.Rectangle((1.2, 0.9), 7.6, 3.9, facecolor='whitesmoke', edgecolor='black'))
     # What the gates see: x and h joined.
-    line(axes, (0.3, 1.3), (6.6, 1.3))
-    line(axes, (1.6, 0.35), (1.6, 1.3))
+    line(axes, (1.6, 0.35), (1.6, 1.3), (0.3, 1.3), (6.6, 1.3))
     sigmoid = r'$\sigma$', 'orange'
-    for x, text, (layer, colour) in (
-            (2.3, 'forget gate', sigmoid), (3.8, 'input gate', sigmoid),
-            (5.1, 'new values', ('tanh', 'lightblue')), (6.6, 'output gate', sigmoid)):
+    for x, text, (layer, colour) in ((2.3, 'forget gate', sigmoid), (3.8, 'input gate', sigmoid), (
+            5.1, 'new values', ('tanh', 'lightblue')), (6.6, 'output gate', sigmoid)):
         box(axes, x, 2.1, layer, colour, 0.7)
-        axes.text(x + 0.1, 1.57, label(text), fontsize=8)
+        write(axes, chinese, (x + 0.6, 1.55, text))
         arrow(axes, (x, 1.3), (x, 1.8))
     box(axes, 7.9, 3.55, 'tanh', 'lightblue', 0.7)
     for points in (
@@ -135,33 +130,30 @@ def lstm_cell(label):
             ((5.1, 3.47), (5.1, 4.03)), ((7.9, 4.3), (7.9, 3.85)), ((7.9, 3.25), (7.9, 2.37)),
             ((7.0, 2.1), (7.63, 2.1)), ((7.9, 1.83), (7.9, 1.3), (9.6, 1.3))):
         arrow(axes, *points)
-    for x, y, text in (2.3, 4.3, '×'), (5.1, 4.3, '+'), (5.1, 3.2, '×'), (7.9, 2.1, '×'):
-        circle(axes, x, y, text)
-    for x, y, text in ((0.35, 4.45, '$c_{t-1}$'), (9.2, 4.45, '$c_t$'), (0.35, 1.45, '$h_{t-1}$'),
-                       (9.2, 1.45, '$h_t$'), (1.7, 0.4, '$x_t$')):
-        axes.text(x, y, text, fontsize=13)
-    axes.text(5.2, 0.4, label('The gates see $x_t$ and $h_{t-1}$, not $c_{t-1}$.'), ha='center')
+    for x, y, sign in (2.3, 4.3, '×'), (5.1, 4.3, '+'), (5.1, 3.2, '×'), (7.9, 2.1, '×'):
+        circle(axes, x, y, sign)
+    write(axes, chinese, (5, 5.3, 'Figure 5: an LSTM cell'), (0.6, 4.5, '$c_{t-1}$'), (9.4, 4.5, '$c_t$'),
+          (0.6, 1.5, '$h_{t-1}$'), (9.4, 1.5, '$h_t$'), (1.9, 0.5, '$x_t$'),
+          (5.2, 0.5, 'The gates see $x_t$ and $h_{t-1}$, not $c_{t-1}$.'))
     return figure
 
 
 def main(argv=None):
     parser = cli.Parser(__doc__, seed=False)
     parser.add_constants(globals(), FOLDER='folder of the PNG files')
-    parser.add_argument('--language', choices=('en', 'zh'), default='en',
-                        help='language of the labels (default: %(default)s)')
+    parser.add_argument('--language', choices=('en', 'zh'), default='en', help='language of the labels')
     args = parser.parse(argv)
     cli.set_constants(globals(), args)
     pictures = {os.path.join(FOLDER, function.__name__ + '.png'): function
                 for function in (rnn, translation, lstm_cell)}
     for path in pictures:
         figures.check(path)
-
     font = chinese_font() if args.language == 'zh' else None
     if args.language == 'zh' and not font:
         print('No installed font has the Chinese characters (Noto Sans CJK has): labels in English.')
-    with matplotlib.rc_context({'font.family': font} if font else {}):
+    with rc_context({'font.family': font} if font else {}):
         for path, function in pictures.items():
-            figures.save(function(CHINESE.get if font else str), path)
+            figures.save(function(bool(font)), path)
 
 
 if __name__ == '__main__':
