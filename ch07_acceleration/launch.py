@@ -1,19 +1,21 @@
-"""Run a distributed program of this chapter on this machine, with one command: all its tasks, and their end.
+"""Run a distributed program of this chapter on this machine with one command, and end all its tasks (任务).
 
-Article 7 TensorFlow 计算加速, sections 分布式 TensorFlow and 使用 Caicloud TaaS 平台运行分布式 TensorFlow: a hundred
-machines mean a hundred log-ins, and nothing starts a dead program again. On one machine this launcher does
-both.
+Article 7 TensorFlow 计算加速, sections 分布式 TensorFlow and 使用 Caicloud TaaS 平台运行分布式
+TensorFlow: a hundred machines mean a hundred log-ins, and nothing starts a dead program again. On one
+machine this launcher does both.
 
     python ch07_acceleration/launch.py dist_mnist_async.py --ps 1 --workers 2
     python ch07_acceleration/launch.py dist_mnist_sync.py --workers 3 -- --training_steps 500 --replicas 2
     python ch07_acceleration/launch.py two_tasks_first.py two_tasks_second.py -- --pin
 
-It picks free ports, shows what each task prints, in colours on a terminal, and writes it to a log for each
-task. It ends when all tasks have ended. When one fails and --restarts is used up, when the time limit is
-over, or when the launcher itself is interrupted or killed, every task is ended: nothing stays behind.
+It picks free ports, shows what each task prints, in colours on a terminal, and writes it to a log for
+each task. Flags of the program come after --. When a task fails and --restarts is used up, the others go
+on as far as they can, and the status is 1 at the end. When no worker is left, parameter servers that are
+still there are ended. When the time limit is over, or when the launcher itself is interrupted or killed,
+every task is ended: nothing stays behind.
 
 tf.train.Server listens on every network interface, lets in everyone, and lets them read and write files. So
-by default all runs in a network namespace of its own, which only its own processes reach; where the system
+by default all runs in its own network namespace, which only its own processes reach; where the system
 has none (Linux has, some containers forbid it), a notice says so.
 
 Takes as long as the program, and two seconds.
@@ -21,13 +23,9 @@ Takes as long as the program, and two seconds.
 from companion import cli
 
 import argparse
-import ctypes
 import os
 import re
-import shutil
 import signal
-import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -36,31 +34,19 @@ import time
 
 import portpicker
 
+from ch07_acceleration.extras import network_namespace
+
 # Defaults of the settings.
 PS = 1
 WORKERS = 2
 TIMEOUT = 600.0
 RESTARTS = 0
+# Seconds that what still serves has to end when its last client has ended.
 GRACE_SECS = 10.0
 REPEAT = 1
 LOGS = "runs/ch07_acceleration/launch/"
 
 COLOURS = [36, 33, 35, 32, 34, 31]
-
-
-# The network namespace
-
-def enter_namespace(argv):
-    """Run this program again in a new network namespace, and never return; or return why that cannot be."""
-    if not shutil.which('unshare'):
-        return 'there is no program unshare'
-    unshare = ['unshare', '--user', '--map-root-user', '--net']
-    probe = subprocess.run(unshare + ['true'], stderr=subprocess.PIPE, universal_newlines=True)
-    if probe.returncode:
-        return probe.stderr.strip() or 'unshare failed'
-    sys.stdout.flush()
-    # exec keeps the process id, so that a signal to the launcher still reaches it.
-    os.execvp('unshare', unshare + [sys.executable, os.path.abspath(__file__), '--inside'] + argv)
 
 
 def notice(reason):
@@ -72,27 +58,7 @@ def notice(reason):
 ''' % reason, file=sys.stderr, flush=True)
 
 
-def loopback_up():
-    """Switch on the new namespace's only interface: what `ip link set lo up` does."""
-    import fcntl
-    SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
-        request = struct.pack('16sh14x', b'lo', 0)
-        flags, = struct.unpack_from('h', fcntl.ioctl(control, SIOCGIFFLAGS, request), 16)
-        fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack('16sh14x', b'lo', flags | IFF_UP))
-
-
 # The tasks
-
-def die_with_parent(parent):
-    """In a new process, before its program: let Linux kill it when the launcher dies, even by kill -9."""
-    os.setsid()                                  # Ctrl-C in the terminal is the launcher's alone
-    if sys.platform.startswith('linux'):
-        PR_SET_PDEATHSIG = 1
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:
-            os._exit(1)
-
 
 class Process:
     """A task as a process: its command, its log, and the thread that shows what it prints."""
@@ -109,7 +75,7 @@ class Process:
         self.starts += 1
         self.popen = subprocess.Popen(
             self.command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-            preexec_fn=lambda: die_with_parent(parent))
+            preexec_fn=lambda: network_namespace.die_with(parent))
         self.say('process %d' % self.popen.pid)
         self.reader = threading.Thread(target=self.read, args=(self.popen.stdout,), daemon=True)
         self.reader.start()
@@ -125,7 +91,9 @@ class Process:
                 log.write(line + '\n')
                 log.flush()
                 self.on_line(line)
-                self.say(line)
+                # The launcher has said it already, and each task says it again.
+                if not line.startswith('Note: this is the embedded sample'):
+                    self.say(line)
 
     def signal(self, number):
         try:
@@ -155,14 +123,17 @@ def status_text(code):
     return 'status %d' % code if code >= 0 else 'signal %d (%s)' % (-code, signal.Signals(-code).name)
 
 
-def run_tasks(tasks, logs):
-    """Run the tasks until all have ended well, or one has failed for good, or the time is over.
+def run_tasks(tasks, clients, enough, logs):
+    """Run the tasks until all have ended, or the time is over.
 
     Args:
         tasks: pairs of name and command.
+        clients: names of the tasks for which the others are there.
+        enough: any, if the others are needed as long as any client runs, or all.
         logs: folder of the logs.
     Returns:
-        Seconds from the first 'Trained N step(s)' line to the last task's end, or None without such a line.
+        Seconds from the last 'Trained N step(s)' line to the last task's end, or None without such a
+        line; and which tasks the launcher ended, or an empty text.
     Raises:
         cli.UserError: a task failed, or the time was over. All tasks have ended then, too.
     """
@@ -172,7 +143,8 @@ def run_tasks(tasks, logs):
         if re.match(r'Trained \d+ step', line):
             trained.append(time.time())
 
-    limit, processes, failed = time.time() + TIMEOUT, [], None
+    limit, processes, lost, stopped = time.time() + TIMEOUT, [], [], ''
+    alone_since = None                           # when the last client ended
     try:
         for i, (name, command) in enumerate(tasks):
             log = os.path.join(logs, name.replace(' ', '-') + '.log')
@@ -184,36 +156,59 @@ def run_tasks(tasks, logs):
                 if code is None:
                     continue
                 process.reader.join(5)
-                if code and process.starts <= RESTARTS and not failed:
+                left = [other.name in clients for other in running]
+                if code and process.starts <= RESTARTS and any(left):
                     process.say('ended with %s: starting it again (%d of %d)' % (
                         status_text(code), process.starts, RESTARTS))
                     process.start()
                     continue
                 process.say('ended with %s' % status_text(code))
                 running.remove(process)
-                if code and not failed:
-                    failed = '%s ended with %s' % (process.name, status_text(code))
-                    # The others may notice by themselves, and say what they think of it.
-                    limit = min(limit, time.time() + GRACE_SECS)
+                if code:
+                    lost.append('%s ended with %s' % (process.name, status_text(code)))
+                    if any(left):
+                        process.say('is not started again (--restarts %d): the others go on as far as they '
+                                    'can' % RESTARTS)
+            names = [process.name for process in running]
+            if not alone_since and not enough(name in names for name in clients):
+                alone_since = time.time()
+            late = ', '.join(names)
+            if running and alone_since and time.time() > alone_since + GRACE_SECS:
+                for process in running:
+                    process.say('still runs, and nobody is left to run for: ended by the launcher')
+                stopped = '; stopped after %g s: %s' % (GRACE_SECS, late)
+                break
             if running and time.time() > limit:
-                late = ', '.join(process.name for process in running)
-                failed = '%s; stopped after %g s: %s' % (failed, GRACE_SECS, late) if failed else \
-                    'time limit, --timeout %g: stopped %s' % (TIMEOUT, late)
+                lost.append('time limit, --timeout %g: stopped %s' % (TIMEOUT, late))
                 break
             time.sleep(0.05)
     finally:
         stop(processes)
-    if failed:
-        raise cli.UserError('%s; logs in %s' % (failed, logs))
-    return time.time() - trained[-1] if trained else None
+    if lost:
+        raise cli.UserError('%s%s; logs in %s' % (', '.join(lost), stopped, logs))
+    return time.time() - trained[-1] if trained else None, stopped
 
 
 def place(program):
     return os.path.join(cli.ROOT, 'ch07_acceleration', program)
 
 
+def find(program):
+    """Return the file name of a program of this chapter, named so or by its path; None for all else."""
+    name = os.path.basename(program)
+    known = re.match(r'(dist_mnist|two_tasks|hello_cluster)\w*\.py$', name) and os.path.exists(place(name))
+    if known and (name == program or os.path.realpath(program) == os.path.realpath(place(name))):
+        return name
+    return None
+
+
 def commands(programs, flags):
-    """The tasks of a run, each with ports that are free now: pairs of name and command."""
+    """The tasks of a run, each with ports that are free now.
+
+    Returns:
+        Pairs of name and command; the names of the tasks for which the others are there; and whether the
+        others are needed as long as any of them runs, or all.
+    """
     def address():
         return 'localhost:%d' % portpicker.pick_unused_port()
 
@@ -222,12 +217,15 @@ def commands(programs, flags):
 
     if not programs[0].startswith('dist_mnist'):
         hosts = ['--task0', address(), '--task1', address()] if programs[0].startswith('two_tasks') else []
-        return [(os.path.splitext(program)[0], command(program, *hosts)) for program in programs]
+        names = [os.path.splitext(program)[0] for program in programs]
+        return [(name, command(program, *hosts)) for name, program in zip(names, programs)], names, all
     ps, workers = [address() for _ in range(PS)], [address() for _ in range(WORKERS)]
     hosts = ['--ps_hosts', ','.join(ps), '--worker_hosts', ','.join(workers)]
-    return [('%s %d' % (job, index),
-             command(programs[0], '--job_name', job, '--task_index', str(index), *hosts))
-            for job, count in (('ps', PS), ('worker', WORKERS)) for index in range(count)]
+    tasks = [('%s %d' % (job, index),
+              command(programs[0], '--job_name', job, '--task_index', str(index), *hosts))
+             for job, count in (('ps', PS), ('worker', WORKERS)) for index in range(count)]
+    # In-graph, worker 0 alone computes, and the other workers serve it.
+    return tasks, ['worker %d' % i for i in range(1 if 'in_graph' in programs[0] else WORKERS)], any
 
 
 def count_or_zero(text):
@@ -235,61 +233,73 @@ def count_or_zero(text):
     return 0 if text == '0' else cli.positive_int(text)
 
 
-def main(argv=None):
-    argv = sys.argv[1:] if argv is None else list(argv)
-    parser = cli.Parser(__doc__, data='mnist')
+class Parser(cli.Parser):
+    """A Parser that knows where the flags of the program belong."""
+
+    def error(self, message):
+        if message.startswith('unrecognized arguments'):
+            message += '; flags of the program come after --: launch.py PROGRAM.py -- --training_steps 100'
+        super().error(message)
+
+
+def parse(argv):
+    """Read the launcher's own flags, and prepare the data, which no task could download in the namespace.
+
+    Returns:
+        args, and the flags for the programs.
+    """
+    flags = []
+    if '--' in argv:
+        argv, flags = argv[:argv.index('--')], argv[argv.index('--') + 1:]
+    # Started again in the namespace, it has the data's flags among those of the programs.
+    inside = '--inside' in argv
+    parser = Parser(__doc__, data=None if inside else 'mnist', seed=not inside)
     parser.add_argument('programs', nargs='*', metavar='PROGRAM',
                         help='dist_mnist_async.py, dist_mnist_sync.py, dist_mnist_in_graph.py, '
                              'hello_cluster.py, or both of the two tasks; its own flags come last, after --')
-    parser.add_argument('--restarts', type=count_or_zero, default=RESTARTS, metavar='N',
-                        help='how often a task that fails is started again (default: %(default)s)')
     parser.add_argument('--no_namespace', action='store_true',
                         help='stay in the network of the machine, where everyone reaches the tasks')
     parser.add_argument('--inside', action='store_true', help=argparse.SUPPRESS)
+    parser.add_constants(globals(), count_or_zero, RESTARTS='how often a task that fails is started again')
     parser.add_constants(
         globals(),
         PS='parameter servers',
         WORKERS='workers',
         TIMEOUT='seconds until all is stopped',
-        GRACE_SECS='seconds that the others have to end when one has failed',
+        GRACE_SECS='seconds that what still serves has to end when its last client has ended',
         REPEAT='number of runs, one after the other, each in a new folder of checkpoints',
         LOGS='folder of the logs, one for each task')
-    if '--' in argv:
-        argv, flags = argv[:argv.index('--')], argv[argv.index('--') + 1:]
-    else:
-        flags = []
     args = parser.parse(argv)
-    cli.set_constants(globals(), args)
-    globals()['RESTARTS'] = args.restarts
     if not args.programs:
         parser.error('no program: see the examples')
     for program in args.programs:
-        if not re.match(r'(dist_mnist|two_tasks|hello_cluster)\w*\.py$', program) or \
-                not os.path.exists(place(program)):
+        if not find(program):
             parser.error('%s is no distributed program of ch07_acceleration' % program)
-
+    args.programs = [find(program) for program in args.programs]
     if args.programs[0].startswith('two_tasks') and len(args.programs) != 2:
         parser.error('the two tasks wait for each other: name both')
+    if not inside and args.programs[0].startswith('dist_mnist'):
+        flags = (['--sample'] if args.sample else ['--data_dir', args.data_dir]) + \
+            (['--seed', str(args.seed)] if args.seed is not None else []) + flags
+    return args, flags
 
-    # The data are here by now; in the namespace there is no network to download them.
-    data = (['--sample'] if args.sample else ['--data_dir', args.data_dir]) + \
-        (['--seed', str(args.seed)] if args.seed is not None else [])
+
+def main(argv=None):
+    args, flags = parse(sys.argv[1:] if argv is None else list(argv))
+    cli.set_constants(globals(), args)
     if args.inside:
-        loopback_up()
+        network_namespace.loopback_up()
     else:
         own = sum((['--' + name, str(getattr(args, name))] for name in (
             'ps', 'workers', 'timeout', 'restarts', 'grace_secs', 'repeat', 'logs')), [])
-        reason = '--no_namespace' if args.no_namespace else \
-            enter_namespace(args.programs + own + data + ['--'] + flags)
-        notice(reason)
+        notice('--no_namespace' if args.no_namespace else network_namespace.enter(
+            __file__, ['--inside'] + args.programs + own + ['--'] + flags))
 
     def end(number, frame):
         raise SystemExit(128 + number)
     for number in signal.SIGTERM, signal.SIGHUP:
         signal.signal(number, end)
 
-    if args.programs[0].startswith('dist_mnist'):
-        flags = data + flags
     logs = os.path.join(LOGS, os.path.splitext(args.programs[0])[0])
     try:
         os.makedirs(logs, exist_ok=True)
@@ -300,9 +310,9 @@ def main(argv=None):
         with tempfile.TemporaryDirectory() as fresh:
             if REPEAT > 1:
                 os.environ['TF_TUTORIAL_RUNS'] = fresh
-            after = run_tasks(commands(args.programs, flags), logs)
-        print('Run %d of %d: every task ended with status 0 after %.1f s%s' % (
-            run + 1, REPEAT, time.time() - start,
+            after, stopped = run_tasks(*commands(args.programs, flags), logs)
+        print('Run %d of %d: every %s ended with status 0 after %.1f s%s' % (
+            run + 1, REPEAT, 'worker' if stopped else 'task', time.time() - start,
             ', %.1f s after the last step' % after if after is not None else ''))
 
 

@@ -1,12 +1,12 @@
-"""The second of two tasks: what it defines runs on the first one, unless it is pinned.
+"""The second of two tasks (任务): what it defines runs on the first one, unless it is placed explicitly.
 
-Article 7 TensorFlow 计算加速, section 分布式 TensorFlow, the programs of a cluster with two tasks.
+Article 7 TensorFlow 计算加速, section 分布式 TensorFlow, the programs of a cluster (集群) with two tasks.
 
     python ch07_acceleration/two_tasks_second.py            # beside two_tasks_first.py
     python ch07_acceleration/two_tasks_second.py --pin      # the article's last variant, with tf.device
     python ch07_acceleration/launch.py two_tasks_first.py two_tasks_second.py       # or both with one command
 
-Shows that a session sees the devices of the whole cluster, and takes the first one, of task 0, for an
+Shows that a session sees the devices (设备) of the whole cluster, and takes the first one, of task 0, for an
 operation without a device; with tf.device("/job:local/task:1") it is task 1. Takes five seconds. Expect the
 constant on task 0, with --pin on task 1, and Hello from server2!
 """
@@ -15,18 +15,44 @@ from companion import cli
 import tensorflow as tf
 
 from ch07_acceleration import two_tasks_first
+from ch07_acceleration.extras import dist_robust
+
+# The addresses of the two tasks: each program of a cluster names the same ones.
+TASK0 = "localhost:2222"
+TASK1 = "localhost:2223"
+WAIT_SECS = two_tasks_first.WAIT_SECS
+
+
+def program(before_join):
+    c = tf.constant("Hello from server2!")
+
+    # The same cluster as in the first program.
+    cluster = tf.train.ClusterSpec(
+        {"local": [TASK0, TASK1]})
+
+    # This process is task 1.
+    server = tf.train.Server(cluster, job_name="local", task_index=1)
+
+    # The rest is that of the first program.
+    sess = tf.Session(
+        server.target, config=tf.ConfigProto(log_device_placement=True))
+    print(sess.run(c).decode())
+    before_join(server)                          # ours: lets both tasks end
+    server.join()
 
 
 def main(argv=None):
     parser = cli.Parser(__doc__, seed=False)
     two_tasks_first.add_flags(parser)
     args = parser.parse(argv)
-    cli.set_constants(vars(two_tasks_first), args)
+    task = two_tasks_first.find_task(parser, args, 1)
+    cli.set_constants(globals(), args)
+    before_join = dist_robust.end_together(task)
     with tf.Graph().as_default():
-        with two_tasks_first.device(args, "/job:local/task:1"):
-            c = tf.constant("Hello from server2!")
-        # The same cluster as in the first program, and the other task_index.
-        two_tasks_first.run(1, c, parser, args)
+        # The article's variant: `with tf.device` around the constant, the only operation that the program
+        # defines.
+        with tf.device("/job:local/task:1" if args.pin else None):
+            program(before_join)
 
 
 if __name__ == '__main__':

@@ -4,14 +4,14 @@ Article 7 TensorFlow 计算加速, section 分布式 TensorFlow, whose promise i
 
     python ch07_acceleration/extras/dist_speed.py
 
-Shows the pictures per second of article 3's network trained by one plain program, and on a cluster with one
+Shows the examples per second of article 3's network trained by one plain program, and on a cluster with one
 parameter server and 1 to 3 workers, asynchronous and synchronous, all in one run, one after the other in
 turns, medians of --repeats; and for three sizes of the network the plain program beside a cluster of one
 worker. Each step sends all parameters to the worker and all gradients back, so what a step costs grows with
-the parameters, and what it brings with the pictures in its batch.
+the parameters, and what it brings with the images in its batch.
 
-Takes about five minutes on two idle cores. Expect no gain on one machine: the workers share its cores, and
-pay for the way over the network besides.
+Takes about five minutes on two idle cores. Expect no gain on one machine: the workers share its cores,
+and the network costs time on top.
 """
 from companion import cli, figures
 
@@ -30,7 +30,7 @@ import tensorflow as tf
 from tensorflow.examples.tutorials.mnist import input_data
 
 from ch03_training_tricks import mnist_inference
-from ch07_acceleration import dist_cluster
+from ch07_acceleration.multi_gpu_mnist import get_loss
 
 EXAMPLES = 60000
 BATCH_SIZE = 100
@@ -46,7 +46,7 @@ def local_speed(mnist, nodes):
     with tf.Graph().as_default(), tf.Session() as sess:
         x = tf.placeholder(tf.float32, [None, mnist_inference.INPUT_NODE])
         y_ = tf.placeholder(tf.int64, [None])
-        loss = dist_cluster.get_loss(x, y_, tf.contrib.layers.l2_regularizer(0.0001))
+        loss = get_loss(x, y_, tf.contrib.layers.l2_regularizer(0.0001), None)
         train_op = tf.train.GradientDescentOptimizer(0.1).minimize(loss)
         sess.run(tf.global_variables_initializer())
         steps, start = EXAMPLES // BATCH_SIZE, time.time()
@@ -82,8 +82,8 @@ def main(argv=None):
     parser = cli.Parser(__doc__, data='mnist', seed=False)
     parser.add_constants(
         globals(),
-        EXAMPLES='pictures trained on in each run',
-        BATCH_SIZE='pictures in a training batch of one worker',
+        EXAMPLES='images trained on in each run',
+        BATCH_SIZE='images in a training batch of one worker',
         MAX_WORKERS='largest number of workers',
         REPEATS='runs of each kind, in turns')
     parser.add_argument('--sizes', type=cli.positive_int, nargs='+', default=SIZES, metavar='NODES',
@@ -126,7 +126,7 @@ def main(argv=None):
         parameters = (mnist_inference.INPUT_NODE + 1) * nodes + (nodes + 1) * mnist_inference.OUTPUT_NODE
         local, cluster = median['local', 0, nodes], median['async', 1, nodes]
         print('%5d nodes  %8d parameters  %6.2f MB sent a step  local %8.0f  cluster %8.0f examples/sec  '
-              '%.2f of local  %.2f ms more a step' % (
+              '%.2f of local  %.2f ms/step more' % (
                   nodes, parameters, 2 * 4 * parameters / 1e6, local, cluster, cluster / local,
                   1000 * BATCH_SIZE * (1 / cluster - 1 / local)))
 
