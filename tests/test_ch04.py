@@ -249,7 +249,7 @@ def test_the_snippets_are_as_printed():
 def test_printed_forms_that_fail():
     with tf.Graph().as_default():
         weights = tf.ones([5, 5, 3, 16])
-        with pytest.raises((TypeError, ValueError)):        # the printed `input` is Python's
+        with pytest.raises((TypeError, ValueError, AttributeError)):       # the printed `input` is Python's
             tf.nn.conv2d(input, weights, strides=[1, 1, 1, 1], padding='SAME')
         # mnist_train.py of article 3, if the shape of the input were all that changes.
         with pytest.raises(TypeError):
@@ -326,8 +326,10 @@ def test_variables_dropout_and_losses_are_as_printed():
             assert all(op.name.startswith('layer5-fc1/') for op in dropout)
             if train:
                 # Half of the nodes are 0; the others double, so that the sum stays.
-                ratio, = [op for op in graph.get_operations() if op.name == 'layer5-fc1/dropout/rate']
-                assert sess.run(ratio.outputs[0]) == 0.5
+                kept = graph.get_operation_by_name('layer6-fc2/MatMul').inputs[0]
+                all_nodes, kept = sess.run(['layer5-fc1/Relu:0', kept], {x: np.ones([20, 28, 28, 1])})
+                assert 0.4 < np.mean(kept[all_nodes > 0] == 0) < 0.6
+                np.testing.assert_allclose(kept[kept > 0], 2 * all_nodes[kept > 0], rtol=1e-5)
 
 
 class Drawn:
@@ -586,6 +588,7 @@ def test_the_recorded_losses_are_near_the_print():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_at_the_base_learning_rate_of_article_3_nothing_is_learned(run_script, tmp_path):
     """The loss is a number all the same: ln 10, for every image gets the same answer."""
     mnist_inference = load('ch04_cnn/mnist_inference.py')
@@ -644,14 +647,15 @@ def test_evaluation_beside_a_training_that_is_killed_and_resumes(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(400)
 @pytest.mark.real_data
 def test_the_first_steps_on_mnist(run_script, real_data, tmp_path):
     flags = ['--data_dir', real_data, '--model_save_path', tmp_path / 'model']
-    out = run_script(TRAIN, '--training_steps', 150, '--seed', 1, *flags)
+    out = run_script(TRAIN, '--training_steps', 60, '--seed', 1, *flags)
     # As in the recorded run, of another number of steps.
     with open(os.path.join(ROOT, 'results', 'logs', 'lenet-train-seed1.log')) as file:
         assert not TF1 or loss_lines(out)[0] == (1, pytest.approx(dict(loss_lines(file.read()))[1], rel=1e-3))
     out = run_script(EVAL, '--once', *flags)
     # 0.921 after 300 steps; a network that learns nothing has 0.1.
-    assert accuracy_lines(out)[0][0] == 150 and accuracy_lines(out, 'test')[0][1] > 0.7
+    assert accuracy_lines(out)[0][0] == 60 and accuracy_lines(out, 'test')[0][1] > 0.4
     assert 'The article: ~99.4 % of MNIST.' in out
