@@ -190,6 +190,15 @@ def test_two_tasks(start):
     assert '[two_tasks_second] Const: (Const): /job:local/replica:0/task:1/device:CPU:0' in pinned.lines
 
 
+def test_the_printed_blank_is_skipped():
+    """As printed, "localhost: 2223" has a blank; TensorFlow reads the port all the same."""
+    here, port = address(), portpicker.pick_unused_port()
+    cluster = tf.train.ClusterSpec({"local": [here, "localhost: %d" % port]})
+    server = tf.train.Server(cluster, job_name="local", task_index=1)
+    assert server.target == 'grpc://localhost:%d' % port
+    socket.create_connection(('localhost', port), timeout=30).close()
+
+
 @pytest.mark.slow
 def test_the_second_task_never_comes(start):
     first = start(CHAPTER + 'two_tasks_first.py', '--wait_secs', 2,
