@@ -966,6 +966,9 @@ def test_predict_digit_prepares_images_as_mnists_were():
     for turned, edge in ((heavy, [8, 27]), (heavy[::-1, ::-1], [0, 19])):
         for inked in np.nonzero(program.prepare(turned)):
             assert [inked.min(), inked.max()] == edge
+    # The smallest images have edges too.
+    dot = np.array([[255.0, 255, 0, 255, 255]])
+    assert (program.prepare(dot) > 0.9).sum() == (program.prepare(dot.T) > 0.9).sum() == 400
     # A hair is a pixel wide.
     hair = np.zeros((60, 60))
     hair[5:55, 30] = 255
