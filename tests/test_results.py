@@ -43,7 +43,7 @@ def test_each_log_says_how_it_was_made(path):
         assert os.path.basename(path)[:-len('.log')] in report.render(), 'RESULTS.md names each log'
 
 
-def test_article_2_is_within_its_bands():
+def test_article_2_within_its_bands():
     for run in report.of_seeds('mnist_fc', report.FC_LINE):
         assert all(within(run[step], value, 'fc_accuracy')
                    for step, value in printed.FC_ACCURACY.items() if step)
@@ -51,7 +51,7 @@ def test_article_2_is_within_its_bands():
     assert len(tests) == 3 and all(within(run[10000], printed.FC_TEST, 'fc_test') for run in tests)
 
 
-def test_article_3_is_within_its_bands():
+def test_article_3_within_its_bands():
     losses = report.of_seeds('mnist_train', report.LOSS_LINE)
     assert len(losses) == 3
     for run in losses:
@@ -65,18 +65,18 @@ def test_article_3_is_within_its_bands():
         assert within(run[30000], printed.TRICKS_ACCURACY, 'tricks_accuracy')
 
 
-def test_article_4_is_within_its_band():
+def test_article_4_within_its_band():
     tests = report.of_seeds('lenet-eval', report.TEST_LINE)
     assert tests and all(within(max(run.items())[1], printed.LENET_ACCURACY, 'lenet_accuracy')
                          for run in tests)
 
 
-def test_article_5_is_within_its_band():
+def test_article_5_within_its_band():
     tests = [report.perplexities(seed)[2] for seed in report.seeds_of('ptb_word_lm')]
     assert len(tests) == 3 and within(report.mean(tests), printed.PTB_TEST, 'ptb_test')
 
 
-def test_article_6_is_within_its_bands():
+def test_article_6_within_its_bands():
     learn = float(report.last('contrib_learn_cnn-seed1', r'Accuracy: ([\d.]+)'))
     assert within(learn, printed.LEARN_ACCURACY, 'learn_accuracy')
     for theirs, ours in zip((printed.TFLEARN_ACCURACY, printed.KERAS_ACCURACY), report.interfaces()):
@@ -84,12 +84,12 @@ def test_article_6_is_within_its_bands():
         assert all(within(ours[epoch], value, 'epoch_accuracy') for epoch, value in theirs.items())
 
 
-def test_article_7_is_within_its_bands():
+def test_article_7_within_its_bands():
     losses, accuracies = report.towers()
     assert len(losses) == 5
     for run, accuracy in zip(losses, accuracies):
         assert sorted(run) == list(range(10, 1000, 10))
-        assert 10 <= run[10] <= 100
+        assert 20 <= run[10] <= 80
         assert report.mean(value for step, value in run.items() if step > 500) < 5
         assert accuracy > 0.91
 

@@ -92,6 +92,7 @@ def plan():
     for seed in report.TOWERS_SEEDS:
         add('seed%d' % seed, 'multi_gpu_mnist-seed%d' % seed,
             'ch07_acceleration/multi_gpu_mnist.py --seed %d' % seed)
+    add('towers', 'towers-first-losses', 'tools/first_losses.py')
     add('tfdata', 'multi_gpu_mnist_tfdata-seed1',
         'ch07_acceleration/extras/multi_gpu_mnist_tfdata.py --seed 1')
     for name in PICTURES:
