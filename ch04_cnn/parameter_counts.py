@@ -168,7 +168,7 @@ def program():
                                     mnist_inference.NUM_CHANNELS])
     y = mnist_inference.inference(x, False, None)
     graph = tf.get_default_graph()
-    # Pooling and tf.reshape have no variable scope of their own.
+    # Pooling and tf.reshape have no variables, and so no variable scope.
     outputs = [('layer1-conv1', 'layer1-conv1/Relu', '28x28x32'),
                ('layer2-pool1', 'layer2-pool1/MaxPool', '14x14x32'),
                ('layer3-conv2', 'layer3-conv2/Relu', '14x14x64'),

@@ -590,7 +590,7 @@ def test_the_recorded_losses_are_near_the_print():
 @pytest.mark.slow
 @pytest.mark.timeout(300)
 def test_at_the_base_learning_rate_of_article_3_nothing_is_learned(run_script, tmp_path):
-    """The loss is a number all the same: ln 10, for every image gets the same answer."""
+    """The loss stays finite all the same: ln 10, as every image gets the same answer."""
     mnist_inference = load('ch04_cnn/mnist_inference.py')
     entropy, spread = {}, {}
     for rate, flags in ('0.8', ['--learning_rate_base', 0.8]), ('ours', []):
