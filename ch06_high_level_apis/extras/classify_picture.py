@@ -38,7 +38,7 @@ def read_picture(path):
             contents = tf.read_file(path)
             picture = sess.run(tf.image.decode_image(contents, channels=3, expand_animations=False))
         except tf.errors.InvalidArgumentError:
-            raise cli.UserError('%s is no JPEG, PNG, GIF or BMP picture, or it is damaged' % path)
+            raise cli.UserError('%s is no JPEG, PNG, GIF or BMP picture, or damaged' % path)
         except tf.errors.OpError as error:
             raise cli.UserError('cannot read the picture %s (%s)' % (path, type(error).__name__))
     height, width = picture.shape[:2]
