@@ -21,3 +21,8 @@ def one_line(kind, error, trace):
 
 
 sys.excepthook = one_line
+
+# CPython 3.7 reads a folder's Chinese name wrongly where LC_ALL is C, and TensorFlow then cannot be imported.
+if any('\udc80' <= character <= '\udcff' for character in __file__):
+    sys.exit('error: the name of the folder of this project cannot be read in the locale LC_ALL=%s: '
+             'export LC_ALL=C.UTF-8' % os.environ.get('LC_ALL', ''))

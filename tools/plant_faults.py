@@ -64,7 +64,8 @@ def faults(path):
             if isinstance(node.value, bool):
                 add(node, start, end, str(not node.value))
             elif isinstance(node.value, (int, float)):
-                add(node, start, end, repr(node.value + 1 if isinstance(node.value, int) else node.value * 2))
+                add(node, start, end, repr(node.value + 1 if isinstance(node.value, int) else
+                                           2 * node.value or 0.1))
             elif isinstance(node.value, str) and re.fullmatch(r'[A-Za-z][\w/-]+', node.value):
                 add(node, start, end, repr(node.value + 'x'))
         elif isinstance(node, ast.BinOp) and type(node.op) in OPERATORS:
