@@ -20,7 +20,6 @@ import numpy as np
 import portpicker
 import pytest
 import tensorflow as tf
-import yaml
 
 from conftest import ROOT, load
 
@@ -181,7 +180,9 @@ def test_two_tasks(start):
     assert len(first.lines) == 1, 'the first does nothing before the second starts'
     second = start(CHAPTER + 'two_tasks_second.py', *hosts)
     assert second.end() == 0 and first.end() == 0
-    assert 'Const: (Const): /job:local/replica:0/task:0/device:CPU:0' in second.lines
+    # TensorFlow 2 prefers the session's own task.
+    default = 0 if tf.__version__ < '2' else 1
+    assert 'Const: (Const): /job:local/replica:0/task:%d/device:CPU:0' % default in second.lines
     assert 'Const: (Const): /job:local/replica:0/task:0/device:CPU:0' in first.lines
     assert second.lines[-1] == 'Hello from server2!' and 'Hello from server1!' in first.lines
 
@@ -598,22 +599,21 @@ def test_trains_and_ends(start):
 @pytest.mark.slow
 @pytest.mark.parametrize('program', PROGRAMS[1:])
 def test_the_others_train_and_end(start, program):
-    launched = start(LAUNCH, program, '--ps', 2, '--workers', 2, '--', '--training_steps', 300, *SMALL)
-    assert_ended_well(launched, tasks_of(2, 2))
+    launched = start(LAUNCH, program, '--workers', 2, '--', '--training_steps', 300, *SMALL)
+    assert_ended_well(launched, tasks_of(1, 2))
     step, value = accuracy(launched)
     assert step == 300 and value > 0.7
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('program', PROGRAMS)
+@pytest.mark.parametrize('program', PROGRAMS[:2])
 def test_the_textbook_programs_train(start, program):
-    # One worker for the asynchronous one: a second one would sleep for 30 s until the variables are there.
-    workers = 2 if 'in_graph' in program else 1
-    launched = start(LAUNCH, program, '--workers', workers, '--grace_secs', 0.5, '--', '--textbook',
+    """With one worker: a second one would sleep for 30 s until the variables are there."""
+    launched = start(LAUNCH, program, '--workers', 1, '--ps', 2, '--grace_secs', 0.5, '--', '--textbook',
                      '--training_steps', 300, *SMALL)
     assert launched.end() == 0 and not launched.alive()
     assert accuracy(launched)[0] == 300 and accuracy(launched)[1] > 0.5
-    for task in tasks_of(1, workers):
+    for task in tasks_of(2, 1):
         served = '[%s] still runs, and nobody is left to run for: ended by the launcher' % task
         assert (served in launched.lines) == (task != 'worker 0')
 
@@ -658,10 +658,11 @@ def test_killed_tasks_of_an_asynchronous_training(start):
     launched.kill('worker 0')
     held = int(launched.wait_for(r'^\[worker 0\] The parameter servers still hold step (\d+)').group(1))
     assert held >= step, 'nothing is lost'
-    launched.wait_for_step('worker 1', held)
+    # The chief saves before its first step, and every 50 steps; what comes later is lost with the server.
+    for worker in 'worker 0', 'worker 1':
+        launched.wait_for_step(worker, held)
 
     launched.kill('ps 0')
-    # The chief saves at its start, and every 50 steps; so what is lost is no more than what came since.
     resumed = int(launched.wait_for(r'^\[worker 0\] Resuming after (\d+) training step').group(1))
     assert resumed >= held
     for worker in 'worker 0', 'worker 1':
@@ -689,15 +690,9 @@ def test_killed_tasks_of_a_synchronous_training(start):
     for worker in 'worker 0', 'worker 1':
         launched.wait_for_step(worker, step + 50)        # no deadlock
 
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_a_killed_parameter_server_of_a_synchronous_training(start):
-    launched = start(LAUNCH, 'dist_mnist_sync.py', '--workers', 2, '--restarts', 3, '--', *(ENDLESS + SMALL))
-    step = launched.wait_for_step('worker 1', 100)
     launched.kill('ps 0')
     resumed = int(launched.wait_for(r'^\[worker 0\] Resuming after (\d+) training step').group(1))
-    assert resumed >= step - 100
+    assert resumed >= step
     for worker in 'worker 0', 'worker 1':
         launched.wait_for_step(worker, resumed + 50)
 
@@ -1156,6 +1151,7 @@ def unknown_fields(value, path=()):
 
 
 def manifests(name):
+    yaml = pytest.importorskip('yaml')
     with open(os.path.join(ROOT, CHAPTER, 'kubernetes', name), encoding='utf-8') as file:
         return list(yaml.safe_load_all(file))
 
