@@ -23,6 +23,6 @@ def one_line(kind, error, trace):
 sys.excepthook = one_line
 
 # CPython 3.7 reads a folder's Chinese name wrongly where LC_ALL is C, and TensorFlow then cannot be imported.
-if any('\udc80' <= character <= '\udcff' for character in __file__):
+if any(os.fsencode(path).decode('utf-8', 'ignore') != path for path in (__file__, sys.prefix)):
     sys.exit('error: the name of the folder of this project cannot be read in the locale LC_ALL=%s: '
              'export LC_ALL=C.UTF-8' % os.environ.get('LC_ALL', ''))
