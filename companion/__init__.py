@@ -1,8 +1,8 @@
 """What the chapters' programs share.
 
 cli: flags, output folders, one-line errors. checkpoint: resuming. figures: saving pictures. printed: what the
-articles print. The programs import it before TensorFlow, so that Ctrl-C during TensorFlow's long import, and a
-Python without TensorFlow, end in one line too.
+articles print. The programs import it before TensorFlow, so that Ctrl-C during TensorFlow's long import, and
+a Python without TensorFlow, end in one line too.
 """
 import os
 import sys

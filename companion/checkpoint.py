@@ -66,8 +66,9 @@ def newest(folder):
 def unusable(path, error):
     """Return the UserError to raise when a checkpoint cannot be restored because of `error`."""
     return UserError(
-        'cannot read the checkpoint %s: it is damaged, incomplete, being replaced, or of another network (%s); '
-        'delete the folder to train again, or choose another --model_save_path' % (path, type(error).__name__))
+        'cannot read the checkpoint %s: it is damaged, incomplete, being replaced, or of another network '
+        '(%s); delete the folder to train again, or choose another --model_save_path' % (
+            path, type(error).__name__))
 
 
 def restore(saver, session, folder, trainer):
@@ -171,8 +172,8 @@ def compare_settings(folder, args, done, unit, finished):
     changed = ['--%s %s (it was %s)' % (name, value, old[name]) for name, value in new.items()
                if name in old and old[name] != value and value is not None]
     if finished:
-        print('Already trained for %d %s%s. To train again, delete %s or choose another --model_save_path.' % (
-            done, unit, '; not used: ' + ', '.join(changed) if changed else '', folder))
+        print('Already trained for %d %s%s. To train again, delete %s or choose another '
+              '--model_save_path.' % (done, unit, '; not used: ' + ', '.join(changed) if changed else '', folder))
         return
     if changed:
         print('From here on with %s' % ', '.join(changed))

@@ -31,7 +31,8 @@ def test_constants_become_flags_and_take_their_values():
         'BATCH_SIZE': 7, 'RATE': 2.0, 'DECAY': 0.9, 'MODEL_NAME': 'model.ckpt', 'OTHER': 1}
     assert parse()['BATCH_SIZE'] == 100, 'the printed value again'
     for wrong in (['--batch_size', '0'], ['--batch_size', '1.5'], ['--batch_size', str(2 ** 31)],
-                  ['--rate', '-1'], ['--rate', 'inf'], ['--decay', '1.1'], ['--model_name', 'a/b'], ['--batch', '3']):
+                  ['--rate', '-1'], ['--rate', 'inf'], ['--decay', '1.1'], ['--model_name', 'a/b'],
+                  ['--batch', '3']):
         with pytest.raises(SystemExit) as stop:
             parse(*wrong)
         assert stop.value.code == 2
