@@ -2,6 +2,7 @@
 from companion import cli, figures, printed
 
 import contextlib
+import functools
 import io
 import os
 import re
@@ -49,6 +50,7 @@ def recorded(module, name):
     with pytest.MonkeyPatch.context() as patch:
         function = getattr(module, name)
 
+        @functools.wraps(function)
         def wrapper(*args, **kwargs):
             calls.append(args + tuple(kwargs.values()))
             return function(*args, **kwargs)
@@ -208,7 +210,18 @@ def test_filter_walk(run_script):
 
 
 def test_conv_pool(run_script):
-    out = run_script('ch04_cnn/conv_pool.py', '--seed', 1)
+    with recorded(tf, 'set_random_seed') as seeds, recorded(tf.nn, 'conv2d') as convolutions, \
+            recorded(tf.nn, 'max_pool') as maxima, recorded(tf.nn, 'avg_pool') as averages:
+        out = run_script('ch04_cnn/conv_pool.py', '--seed', 1)
+    assert seeds == [(1,)]
+    assert [call[2:] for call in convolutions] == [([1, 1, 1, 1], 'SAME')] + [
+        ([1, stride, stride, 1], padding) for stride in (1, 2) for padding in ('SAME', 'VALID')] + [
+        ([2, 1, 1, 1], 'SAME'), ([1, 1, 1, 2], 'SAME')]
+    twice = [([1, 2, 2, 1], [1, 2, 2, 1], padding) for padding in ('SAME', 'VALID')] * 2
+    depth = ([1, 1, 1, 2], [1, 1, 1, 2], 'SAME')
+    assert [call[1:] for call in maxima] == [([1, 3, 3, 1], [1, 2, 2, 1], 'SAME')] + twice + [
+        ([2, 1, 1, 1], [2, 1, 1, 1], 'SAME'), depth]
+    assert [call[1:] for call in averages] == twice + [depth]
     for line in ['input           (2, 32, 32, 3)', 'conv            (2, 32, 32, 16)',
                  'activated_conv  (2, 32, 32, 16)', 'pool            (2, 16, 16, 16)',
                  'conv + biases equals tf.nn.bias_add(conv, biases): True',
