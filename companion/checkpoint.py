@@ -173,7 +173,8 @@ def compare_settings(folder, args, done, unit, finished):
                if name in old and old[name] != value and value is not None]
     if finished:
         print('Already trained for %d %s%s. To train again, delete %s or choose another '
-              '--model_save_path.' % (done, unit, '; not used: ' + ', '.join(changed) if changed else '', folder))
+              '--model_save_path.' % (
+                  done, unit, '; not used: ' + ', '.join(changed) if changed else '', folder))
         return
     if changed:
         print('From here on with %s' % ', '.join(changed))
