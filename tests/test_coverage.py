@@ -1,4 +1,4 @@
-"""results/coverage.csv, the list of all that the articles print: each row leads to program, value and test."""
+"""results/coverage.csv, the list of what the articles print: each row leads to program, value and test."""
 import ast
 import csv
 import glob

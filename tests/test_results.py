@@ -146,7 +146,8 @@ def test_record_keeps_a_failed_run_apart(tmp_path):
                           stdout=subprocess.PIPE, universal_newlines=True)
     assert good.returncode == 0 and good.stdout == 'Extracting /x\n42\n'
     text = (tmp_path / 'good.log').read_text()
-    assert re.match('# command: python -c .*\n# date: .*\n# machine: .*\n# versions: .*\n42\n# seconds: ', text)
+    head = '# command: python -c .*\n# date: .*\n# machine: .*\n# versions: .*\n'
+    assert re.match(head + '42\n# seconds: ', text)
     bad = subprocess.run(record + ['bad', 'python', '-c', 'print("1"); raise SystemExit(7)'],
                          stderr=subprocess.PIPE, universal_newlines=True)
     assert bad.returncode == 1 and 'status 7' in bad.stderr

@@ -327,9 +327,10 @@ def article7():
     speed = re.findall(r'^ ?\d+ .{43} +\d+ +\d+ +\d+\.\d\d$', read('input_speed')[0], re.MULTILINE)
     parts = [
         '## Article 7, TensorFlow 计算加速: several towers, `multi_gpu_mnist.py`',
-        'The loss of the last tower, pixels from 0 to 255 and weights of standard deviation 0.1, 1,000 steps on '
-        'four towers; here they are CPU devices. First losses depend on the weights that a seed draws. Bands: at '
-        'step 10 from 20 to 80 (set after the runs: the print and 20 seeds of the printed program lie inside, '
+        'The loss of the last tower, pixels from 0 to 255 and weights of standard deviation 0.1, 1,000 steps '
+        'on four towers; here they are CPU devices. First losses depend on the weights that a seed draws. '
+        'Bands: at step 10 from 20 to 80 (set after the runs: the print and 20 seeds of the printed program '
+        'lie inside, '
         'and what a wrong sum of gradients or wrong weights give lies outside, '
         '[towers-first-losses.log](%s)), the mean of the last 50 printed losses below 5, test accuracy over '
         '0.91.' % link('logs', 'towers-first-losses.log'),
