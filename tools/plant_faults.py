@@ -93,11 +93,10 @@ def swap(node, left, right, operator, text, place, add):
 
 def draw(paths, count, seed):
     """Draw faults, the same for the same seed and code: from each file in turn until there are enough."""
-    order = random.Random(seed)
     pools = []
     for path in paths:
         pool = faults(path)
-        order.shuffle(pool)
+        random.Random('%s %d' % (path, seed)).shuffle(pool)
         pools.append((path, pool))
     drawn = []
     while len(drawn) < count and any(pool for _, pool in pools):
