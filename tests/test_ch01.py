@@ -81,6 +81,7 @@ def fault(check, *arguments):
     """The text and the remedy of a check that fails."""
     with pytest.raises(Exception) as error:
         check(*arguments)
+    assert str(error.value) == error.value.text
     return error.value.text, error.value.remedy
 
 
@@ -300,6 +301,14 @@ def test_drawings(run_script, tmp_path, drawn):
         assert inner[1] + smaller_height / 2 < outer[1] + height / 2
     for text, (centre, _, height) in zip([axes.texts[0], axes.texts[2], axes.texts[4]], ellipses):
         assert abs(text.get_position()[1] - centre[1]) < height / 2
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('command', ['drawings.py', 'learned_features.py --training_steps 1'])
+def test_programs_without_a_recorded_output_run_as_processes(shell, command):
+    name, *flags = command.split()
+    result = shell('ch01_intro/' + name, *flags)
+    assert result.returncode == 0 and '\nSaved ' in '\n' + result.stdout
 
 
 def test_drawings_in_chinese_where_there_is_a_font(run_script, drawn, monkeypatch):

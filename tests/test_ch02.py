@@ -170,6 +170,12 @@ def test_drawings(run_script, tmp_path, drawn):
     assert places['-0.6'] == pytest.approx((places['$a_{11}$'] + places['$Y$']) / 2)
 
 
+@pytest.mark.slow
+def test_drawings_as_a_process(shell):
+    result = shell('ch02_mnist_basics/drawings.py')
+    assert result.returncode == 0 and result.stdout.count('Saved ') == 3
+
+
 def test_drawings_in_chinese_where_there_is_a_font(run_script, drawn, monkeypatch):
     flags = 'ch02_mnist_basics/drawings.py', '--language', 'zh'
     font = font_manager.FontEntry(fname=font_manager.findfont('DejaVu Sans'), name='DejaVu Sans')
