@@ -98,6 +98,7 @@ def draw(paths, count, seed):
         pool = faults(path)
         random.Random('%s %d' % (path, seed)).shuffle(pool)
         pools.append((path, pool))
+    random.Random(seed).shuffle(pools)
     drawn = []
     while len(drawn) < count and any(pool for _, pool in pools):
         for path, pool in pools:
