@@ -86,8 +86,8 @@ def rnn(chinese):
             arrow(axes, (x - 1.25, 1.6), (x - 0.45, 1.6))
     arrow(axes, (2.15, 1.6), (2.6, 1.6), (2.6, 2.1), (0.8, 2.1), (0.8, 1.6), (1.25, 1.6))
     write(axes, chinese, (1.7, 4.3, 'Figure 1: a recurrent network'), (2.9, 1.85, 'state'),
-          (7.5, 4.3, 'Figure 2: the same network, unrolled in time'), (5.85, 1.8, 'state'), (9.25, 1.75, '...'),
-          (4.2, 0.5, 'input'), (4.2, 2.6, 'output'), (4.2, 3.3, 'loss'), (7.55, 3.95, 'sum of the losses'))
+          (7.5, 4.3, 'Figure 2: the same network, unrolled in time'), (5.85, 1.8, 'state'), (9.2, 1.7, '...'),
+          (4.2, 0.5, 'input'), (4.2, 2.6, 'output'), (4.2, 3.3, 'loss'), (7.5, 3.95, 'sum of the losses'))
     return figure
 
 

@@ -251,9 +251,10 @@ def parse(argv):
     flags = []
     if '--' in argv:
         argv, flags = argv[:argv.index('--')], argv[argv.index('--') + 1:]
-    # Started again in the namespace, it has the data's flags among those of the programs.
+    # Started again in the namespace, it has the data's flags among those of the programs; some have no data.
     inside = '--inside' in argv
-    parser = Parser(__doc__, data=None if inside else 'mnist', seed=not inside)
+    no_data = any(re.match(r'(two_tasks|hello_cluster)', os.path.basename(word)) for word in argv)
+    parser = Parser(__doc__, data=None if inside or no_data else 'mnist', seed=not inside)
     parser.add_argument('programs', nargs='*', metavar='PROGRAM',
                         help='dist_mnist_async.py, dist_mnist_sync.py, dist_mnist_in_graph.py, '
                              'hello_cluster.py, or both of the two tasks; its own flags come last, after --')

@@ -62,7 +62,7 @@ def few_images(monkeypatch):
     """few_images(train, test): the programs find that many images; their batches are still drawn from all."""
     read = input_data.read_data_sets
 
-    def patch(train, test=200):
+    def patch(train, test=100):
         def part(data, count):
             return types.SimpleNamespace(
                 images=data.images[:count],
@@ -155,22 +155,22 @@ def test_contrib_learn_trains_resumes_and_names_a_damaged_checkpoint(run_script,
     run = functools.partial(
         run_script, CHAPTER + 'contrib_learn_cnn.py', '--seed', 1, '--model_save_path', folder
     )
-    start = run('--training_steps', 5, '--save_steps', 2)
+    start = run('--training_steps', 3, '--save_steps', 2)
     assert 'Resuming' not in start and re.search(r'^Accuracy: 0\.\d{6}$', start, re.MULTILINE)
     found = norms(
         folder, ['Conv/biases', 'Conv_1/biases', 'fully_connected/biases', 'fully_connected_1/biases']
     )
     if ON_1:
         assert found == pytest.approx([0.0029221792, 0.0044454755, 0.003738904, 0.0014935642], rel=1e-3)
-    more = run('--training_steps', 8)
-    assert 'Resuming after 5 training step(s) from %s' % folder in more
+    more = run('--training_steps', 5)
+    assert 'Resuming after 3 training step(s) from %s' % folder in more
     # Once the training is finished, it is only evaluated.
-    last = run('--training_steps', 8, '--learning_rate', 0.5)
+    last = run('--training_steps', 5, '--learning_rate', 0.5)
     assert accuracy(last) == accuracy(more) and 'Resuming' not in last
-    assert 'Already trained for 8 steps; not used: --learning_rate 0.5 (it was 0.01)' in last
+    assert 'Already trained for 5 steps; not used: --learning_rate 0.5 (it was 0.01)' in last
     damage(tf.train.latest_checkpoint(str(folder)) + '.data-00000-of-00001')
-    with pytest.raises(cli.UserError, match='cannot read the checkpoint .*model.ckpt-8: it is damaged'):
-        run('--training_steps', 9)
+    with pytest.raises(cli.UserError, match='cannot read the checkpoint .*model.ckpt-5: it is damaged'):
+        run('--training_steps', 6)
 
 
 def test_ctrl_c_saves_and_a_second_one_would_not_wait(few_images, tmp_path, monkeypatch):
@@ -203,19 +203,19 @@ def test_slim_trains_resumes_and_names_a_damaged_checkpoint(run_script, few_imag
     few_images(2000)
     folder = tmp_path / 'model'
     run = functools.partial(run_script, CHAPTER + 'slim_cnn.py', '--seed', 1, '--model_save_path', folder)
-    start = run('--training_steps', 5)
+    start = run('--training_steps', 3)
     assert 'Resuming' not in start and re.search(r'^Accuracy: 0\.\d{6}$', start, re.MULTILINE)
     found = norms(folder, ['conv1/biases', 'conv2/biases', 'fc1/biases', 'fc2/biases'])
     if ON_1:
         assert found == pytest.approx([0.002950661, 0.0048204013, 0.0042462237, 0.002449988], rel=1e-3)
-    more = run('--training_steps', 8)
-    assert 'Resuming after 5 training step(s) from %s' % folder in more
-    last = run('--training_steps', 8, '--batch_size', 7)
+    more = run('--training_steps', 5)
+    assert 'Resuming after 3 training step(s) from %s' % folder in more
+    last = run('--training_steps', 5, '--batch_size', 7)
     assert accuracy(last) == accuracy(more) and 'Resuming' not in last
-    assert 'Already trained for 8 steps; not used: --batch_size 7 (it was 100)' in last
+    assert 'Already trained for 5 steps; not used: --batch_size 7 (it was 100)' in last
     damage(tf.train.latest_checkpoint(str(folder)) + '.data-00000-of-00001')
-    with pytest.raises(cli.UserError, match='cannot read the checkpoint .*model.ckpt-8: it is damaged'):
-        run('--training_steps', 9)
+    with pytest.raises(cli.UserError, match='cannot read the checkpoint .*model.ckpt-5: it is damaged'):
+        run('--training_steps', 6)
 
 
 def test_slim_evaluates_all_test_images(tmp_path):
@@ -238,16 +238,16 @@ def test_slim_evaluates_all_test_images(tmp_path):
 TFLEARN_LINES = [
     r'Run id: \w{6}',
     r'Log directory: \S+',
-    'Training samples: 650',
-    'Validation samples: 200',
-    r'Training Step: 11 +\| total loss: [\d.]+ \| time: [\d.]+s',
-    r'\| SGD \| epoch: 001 \| loss: [\d.]+ - acc: [\d.]+ \| val_loss: [\d.]+ - val_acc: [\d.]+ -- iter: 650/650',
+    'Training samples: 130',
+    'Validation samples: 100',
+    r'Training Step: 3 +\| total loss: [\d.]+ \| time: [\d.]+s',
+    r'\| SGD \| epoch: 001 \| loss: [\d.]+ - acc: [\d.]+ \| val_loss: [\d.]+ - val_acc: [\d.]+ -- iter: 130/130',
 ]
 TFLEARN_EPOCH = r'epoch: 001 \| loss: ([\d.]+) - acc: ([\d.]+) \| val_loss: ([\d.]+) - val_acc: ([\d.]+)'
 
 
 def test_tflearn_trains_resumes_and_names_a_damaged_checkpoint(run_script, few_images, tmp_path):
-    few_images(650)
+    few_images(130)
     folder = tmp_path / 'model'
     run = functools.partial(run_script, CHAPTER + 'tflearn_cnn.py', '--seed', 1, '--model_save_path', folder)
     start = run('--n_epoch', 1)
@@ -265,17 +265,17 @@ def test_tflearn_trains_resumes_and_names_a_damaged_checkpoint(run_script, few_i
         assert [epoch[0], epoch[2]] == pytest.approx([2.292, 2.278], rel=0.02)
         assert found == pytest.approx([0.00135, 0.00251, 0.00247, 0.00578], rel=0.3)
     more = run('--n_epoch', 2)
-    assert 'Resuming after 1 epoch(s) from %s' % folder in more and 'Training Step: 22 ' in more
+    assert 'Resuming after 1 epoch(s) from %s' % folder in more and 'Training Step: 6 ' in more
     last = run('--n_epoch', 1, '--keep_prob', 0.25)
     assert accuracy(last) == accuracy(more) and 'Training Step' not in last
     assert 'Already trained for 1 epochs; not used: --keep_prob 0.25 (it was 0.5)' in last
     damage(tf.train.latest_checkpoint(str(folder)) + '.data-00000-of-00001')
-    with pytest.raises(cli.UserError, match='cannot read the checkpoint .*model.ckpt-22: it is damaged'):
+    with pytest.raises(cli.UserError, match='cannot read the checkpoint .*model.ckpt-6: it is damaged'):
         run('--n_epoch', 3)
 
 
 KERAS_LINES = [
-    'Train on 1290 samples, validate on 200 samples',
+    'Train on 260 samples, validate on 100 samples',
     r' - \d+s - loss: [\d.]+ - acc(uracy)?: [\d.]+ - val_loss: [\d.]+ - val_acc(uracy)?: [\d.]+',
     r'Test loss: [\d.]+',
     r'Test accuracy: [\d.]+',
@@ -283,7 +283,7 @@ KERAS_LINES = [
 
 
 def test_keras_trains_resumes_and_names_a_damaged_model(run_script, few_images, tmp_path):
-    few_images(1290)
+    few_images(260)
     folder = tmp_path / 'model'
     run = functools.partial(run_script, CHAPTER + 'keras_cnn.py', '--seed', 1, '--model_save_path', folder)
     start = run('--epochs', 1)

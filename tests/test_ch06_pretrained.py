@@ -303,7 +303,7 @@ def check(found, expected, top=5):
 
 @pytest.fixture(scope='module')
 def inception(tmp_path_factory):
-    """A folder with two pictures and checkpoints of Inception V1; and the probabilities of its classes for both."""
+    """A folder with two pictures and checkpoints of Inception V1; and the probabilities of both."""
     folder = tmp_path_factory.mktemp('inception')
     colours = draw(folder / 'rgba.png', mode='RGBA')
     grey = draw(folder / 'grey.png', mode='L')
@@ -312,20 +312,33 @@ def inception(tmp_path_factory):
     probabilities, sess = make_checkpoint('inception_v1', folder / 'old.ckpt', inputs)
     with sess.graph.as_default():
         tf.train.Saver().save(sess, str(folder / 'new.ckpt'), write_meta_graph=False)
-        tf.trainable_variables()[-1].load(np.full(1001, np.nan), sess)
-        tf.train.Saver().save(sess, str(folder / 'nan.ckpt'), write_meta_graph=False)
-        # ReLU makes 0 of NaN.
-        beta = [variable for variable in tf.trainable_variables() if variable.op.name.endswith('/beta')][-1]
-        beta.load(np.full(beta.shape.as_list(), np.inf), sess)
-        tf.train.Saver().save(sess, str(folder / 'inf.ckpt'), write_meta_graph=False)
         # Random weights without biases, for which no two pictures are the same.
         sess.run(tf.global_variables_initializer())
         tf.train.Saver().save(sess, str(folder / 'random.ckpt'), write_meta_graph=False)
     return folder, probabilities
 
 
+@pytest.fixture(scope='module')
+def broken(inception):
+    """Two checkpoints that are whole, with values that are not finite: of the last layer, and before it."""
+    folder, _ = inception
+    networks = load(TABLE)
+    with tf.Graph().as_default(), tf.Session() as sess:
+        networks.inference('inception_v1', tf.placeholder(tf.float32, [1, 224, 224, 3]))
+        saver = tf.train.Saver(tf.contrib.slim.get_model_variables())
+        saver.restore(sess, str(folder / 'random.ckpt'))
+        # ReLU makes 0 of NaN, not of infinity.
+        beta = [variable for variable in tf.trainable_variables() if variable.op.name.endswith('/beta')][-1]
+        beta.load(np.full(beta.shape.as_list(), np.inf), sess)
+        saver.save(sess, str(folder / 'inf.ckpt'), write_meta_graph=False)
+        beta.load(np.zeros(beta.shape.as_list()), sess)
+        tf.trainable_variables()[-1].load(np.full(1001, np.nan), sess)
+        saver.save(sess, str(folder / 'nan.ckpt'), write_meta_graph=False)
+    return folder
+
+
 def test_pictures_are_classified_as_by_the_network_itself(run_script, inception, tmp_path):
-    folder, (of_colours, of_grey) = inception
+    folder, (of_colours, _) = inception
     (tmp_path / 'labels.txt').write_text('\n'.join('name %d' % i for i in range(1, 1001)))
     flags = ['--network', 'inception_v1', '--picture_file', folder / 'rgba.png', '--checkpoint']
 
@@ -333,13 +346,18 @@ def test_pictures_are_classified_as_by_the_network_itself(run_script, inception,
     check(answers(out), of_colours)
     assert 'class 0 is the background' in out
     assert all(name == ('name %d' % number if number else 'background') for _, number, name in answers(out))
-    out = run_script(CLASSIFY, *flags, folder / 'old.ckpt', '--picture_file', folder / 'grey.png', '--top', 7)
-    check(answers(out), of_grey, 7)
 
 
 @pytest.mark.slow
-def test_damaged_checkpoints_are_named(run_script, inception, tmp_path):
-    folder, _ = inception
+def test_the_older_format_of_checkpoints(run_script, inception):
+    folder, (_, of_grey) = inception
+    flags = ['--network', 'inception_v1', '--checkpoint', folder / 'old.ckpt', '--picture_file', folder / 'grey.png']
+    check(answers(run_script(CLASSIFY, *flags, '--top', 7)), of_grey, 7)
+
+
+@pytest.mark.slow
+def test_damaged_checkpoints_are_named(run_script, broken, tmp_path):
+    folder = broken
     flags = ['--network', 'inception_v1', '--picture_file', folder / 'rgba.png', '--checkpoint']
     (tmp_path / 'new.ckpt.index').write_bytes((folder / 'new.ckpt.index').read_bytes())
     for name, data in ('new.ckpt', '.data-00000-of-00001'), ('old.ckpt', ''):
@@ -412,7 +430,7 @@ def test_how_each_network_expects_a_picture():
             np.testing.assert_allclose(edge, value, atol=0.8)
 
 
-def test_faults_are_one_line(run_script, shell, capsys, tmp_path):
+def test_faults_are_one_line(run_script, capsys, tmp_path):
     draw(tmp_path / 'rgb.png')
     draw(tmp_path / 'line.png', 1, 60)
     (tmp_path / 'cut.png').write_bytes((tmp_path / 'rgb.png').read_bytes()[:2000])
@@ -460,9 +478,6 @@ def test_faults_are_one_line(run_script, shell, capsys, tmp_path):
             load(CLASSIFY).main(flags)
         err = capsys.readouterr().err
         assert stop.value.code == 2 and words in err and err.count('\n') == 1
-    result = shell(CLASSIFY, '--network', 'vgg_16', '--checkpoint', 'none', '--picture_file', 'rgb.png')
-    assert result.returncode == 1
-    assert result.stderr == 'classify_picture.py: error: there is no --checkpoint none\n'
 
 
 # Transfer learning
@@ -485,10 +500,9 @@ def test_features_are_what_the_last_layer_takes(inception):
 
 
 @pytest.mark.slow
-def test_features_that_are_not_finite_are_a_fault(inception):
-    folder, _ = inception
+def test_features_that_are_not_finite_are_a_fault(broken):
     transfer = load(TRANSFER)
-    path, reader = transfer.classify_picture.open_checkpoint(str(folder / 'inf.ckpt'))
+    path, reader = transfer.classify_picture.open_checkpoint(str(broken / 'inf.ckpt'))
     with pytest.raises(cli.UserError, match='inf.ckpt gives features that are not finite'):
         transfer.features_of('inception_v1', path, reader, [np.zeros([9, 9, 3], np.uint8)])
 
@@ -660,9 +674,6 @@ def test_faults_of_transfer_learning_are_one_line(run_script, inception, capsys,
         assert '\n' not in str(error.value)
     (tmp_path / 'classes' / 'empty').rmdir()
     with pytest.raises(cli.UserError, match='one has 1 images'):
-        run_script(TRANSFER, *[word for name in good for word in (name, good[name])])
-    (tmp_path / 'classes' / 'one' / '2.png').write_text('no picture')
-    with pytest.raises(cli.UserError, match=r'\.(jpg|png) is no JPEG'):
         run_script(TRANSFER, *[word for name in good for word in (name, good[name])])
     for flags, words in [
         ([], '--network is required'),

@@ -121,6 +121,11 @@ def train(args):
     train_data, valid_data, test_data, vocabulary_size = reader.ptb_raw_data(args.data_path)
     ptb_word_lm.check_data(train_data, valid_data, test_data, vocabulary_size)
     vocabulary = reader.build_vocabulary(os.path.join(args.data_path, 'ptb.train.txt'))
+    folder = saved_model.MODEL_SAVE_PATH
+    checkpoint.prepare(folder)
+    if checkpoint.newest(folder) and saved_model.read_vocabulary(folder) != vocabulary:
+        raise cli.UserError('the checkpoints in %s were trained on another text: delete the folder, '
+                            'or choose another --model_save_path' % folder)
 
     initializer = tf.random_uniform_initializer(-0.05, 0.05)
     with tf.variable_scope("language_model", reuse=None, initializer=initializer):
@@ -133,12 +138,8 @@ def train(args):
     # With the printed settings a checkpoint has 19 MB; the newest two are kept. The folder can be moved.
     saver = tf.train.Saver(max_to_keep=2, save_relative_paths=True)
 
-    folder = saved_model.MODEL_SAVE_PATH
     with tf.Session() as session:
         tf.global_variables_initializer().run()
-        if checkpoint.newest(folder) and saved_model.read_vocabulary(folder) != vocabulary:
-            raise cli.UserError('the checkpoints in %s were trained on another text: delete the folder, '
-                                'or choose another --model_save_path' % folder)
         if checkpoint.resume(saver, session, folder):
             print("Resuming after %d epochs and %d steps" % tuple(session.run([place.epoch, place.step])))
         saved_model.save_vocabulary(folder, vocabulary)

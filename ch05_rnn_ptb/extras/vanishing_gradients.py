@@ -7,9 +7,9 @@ Article 5 循环神经网络简介, section 长短时记忆网络 (LSTM) 结构,
 The article limits the length of a sequence to avoid 梯度消散 (vanishing gradients). Shows that 截断
 (truncation) avoids nothing: for sequences of several lengths it prints the norm of the gradient of the
 last step's loss with respect to the first input. In a network of one tanh layer it shrinks by a factor at
-each step, with an LSTM too, at first more slowly. Cut every NUM_STEPS steps, the same tanh network has the
-same gradients within a piece, as small as before, and exactly 0 beyond it: truncation drops the distant
-terms, and saves work. Takes five seconds.
+each step; with an LSTM it shrinks too, but more slowly. Cut every NUM_STEPS steps, the same tanh network
+has the same gradients within a piece, as small as before, and exactly 0 beyond it: truncation drops the
+distant terms, and saves work. Takes ten seconds.
 """
 from companion import cli
 
