@@ -469,6 +469,7 @@ def test_pictures(run_script, model, answers):
     shown = [[(axes.get_title(), axes.images[0].get_array()) for axes in figure.axes if axes.images]
              for figure, _ in saved]
     titles = [figure._suptitle.get_text() for figure, _ in saved]
+    assert [len(figure.axes) for figure, _ in saved] == [8, 50, 20]
     assert titles[0] == 'The 2 filters of layer1-conv1, step 1002' and len(shown[0]) == 2
     for i, (_, pixels) in enumerate(shown[0]):
         np.testing.assert_allclose(pixels, part.values['layer1-conv1/weight'][:, :, 0, i])
@@ -495,6 +496,7 @@ def test_faults_are_one_line(run_script, model, tmp_path):
             (['--learning_rate_base', '1e30'] + NETWORK, 'the loss is nan after step .*--learning_rate_base'),
             (['--batch_size', 100000], '--batch_size 100000 is more than'),
             (['--input_node', 783], '--input_node: 783 pixels do not fit'),
+            (['--num_channels', 3], '--image_size, --num_channels: 2352 pixels do not fit'),
             (['--image_size', 27], '--image_size, --num_channels: 729 pixels do not fit')]:
         with pytest.raises(cli.UserError, match=words) as error:
             run_script(TRAIN, '--training_steps', 9, *flags)
@@ -668,7 +670,7 @@ def test_the_first_steps_on_mnist(run_script, real_data, tmp_path):
     # As in the recorded run, of another number of steps.
     with open(os.path.join(ROOT, 'results', 'logs', 'lenet-train-seed1.log')) as file:
         assert not TF1 or loss_lines(out)[0] == (1, pytest.approx(dict(loss_lines(file.read()))[1], rel=1e-3))
-    out = run_script(EVAL, '--once', *flags)
+    out = run_script(EVAL, '--until_step', 60, *flags)
     # 0.921 after 300 steps; a network that learns nothing has 0.1.
-    assert accuracy_lines(out)[0][0] == 60 and accuracy_lines(out, 'test')[0][1] > 0.4
+    assert accuracy_lines(out)[0][0] == 60 and accuracy_lines(out)[0][1] > 0.4
     assert 'The article: ~99.4 % of MNIST.' in out
