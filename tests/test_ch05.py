@@ -7,6 +7,7 @@ import io
 import json
 import os
 import re
+import runpy
 import shutil
 import signal
 import subprocess
@@ -143,6 +144,17 @@ def trained(text, tmp_path_factory):
 def test_constants(path):
     module = load(CHAPTER + path)
     assert {name: getattr(module, name) for name in CONSTANTS[path]} == CONSTANTS[path]
+
+
+@pytest.mark.parametrize('path', [path for path in sorted(glob.glob(os.path.join(ROOT, CHAPTER, '**', '*.py'),
+                                                                    recursive=True))
+                                  if os.path.basename(path) not in ('reader.py', 'saved_model.py')],
+                         ids=os.path.basename)
+def test_each_program_starts_its_main(path, monkeypatch):
+    started = []
+    monkeypatch.setattr(cli, 'run', started.append)
+    runpy.run_path(path, run_name='__main__')
+    assert [main.__name__ for main in started] == ['main']
 
 
 def test_rnn_step_by_hand_and_by_tensorflow_agree(run_script):
@@ -385,6 +397,14 @@ def test_iterator_keeps_rows_and_order():
     assert len(list(reader.ptb_iterator(range(25), 2, 4))) == 2
     # The printed evaluation leaves out no word but the first, which nothing predicts.
     assert len(list(reader.ptb_iterator(range(50), 1, 1))) == 49
+
+
+def test_a_call_makes_an_iterator_and_next_reads_a_batch():
+    """5.12: called again, as printed, it gives the first batch again."""
+    reader = load(CHAPTER + 'reader.py')
+    first, = {str(next(reader.ptb_iterator(range(27), 2, 4))) for _ in range(3)}
+    result = reader.ptb_iterator(range(27), 2, 4)
+    assert str(next(result)) == first != str(next(result))
 
 
 # The language model
