@@ -351,7 +351,8 @@ def test_pictures_are_classified_as_by_the_network_itself(run_script, inception,
 @pytest.mark.slow
 def test_the_older_format_of_checkpoints(run_script, inception):
     folder, (_, of_grey) = inception
-    flags = ['--network', 'inception_v1', '--checkpoint', folder / 'old.ckpt', '--picture_file', folder / 'grey.png']
+    flags = ['--network', 'inception_v1', '--checkpoint', folder / 'old.ckpt',
+             '--picture_file', folder / 'grey.png']
     check(answers(run_script(CLASSIFY, *flags, '--top', 7)), of_grey, 7)
 
 

@@ -119,7 +119,7 @@ def features_of(name, path, reader, images):
 
 def train_last_layer(train_x, train_y, test_x, test_y):
     """Train a 全连接层 (fully connected layer) on features and labels; return two 正确率 (accuracies)."""
-    # Networks differ in the number and the size of their features. Centred, and with vectors of a length near 1,
+    # Networks differ in the number and size of their features. Centred, and with vectors of a length near 1,
     # they can all be trained with one learning rate.
     mean = train_x.mean(axis=0)
     length = np.sqrt(np.square(train_x - mean).sum(axis=1).mean()) or 1
