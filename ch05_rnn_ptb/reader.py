@@ -21,7 +21,9 @@ def ptb_raw_data(data_path):
     """Read ptb.train.txt, ptb.valid.txt and ptb.test.txt of a folder.
 
     Returns:
-        Three lists of identifiers, for training, validation and test, and the vocabulary's size.
+        Three lists of identifiers, for training, validation and test, and the vocabulary's size. PTB has
+        929589 (887521 words and 42068 ends of sentences), 73760 and 82430 identifiers, and 10000 different
+        words with EOS and UNK, 9998 without.
     Raises:
         cli.UserError: a file is empty or not UTF-8.
         OSError: a file cannot be read.
