@@ -446,6 +446,37 @@ def test_the_same_number_is_kept_by_tflearn_and_dropped_by_keras():
     )
 
 
+def test_keras_takes_channels_first_too(monkeypatch):
+    module = load(CHAPTER + 'keras_cnn.py')
+    seen = []
+
+    def stop(model, path):
+        seen.append((model.input_shape, [weights.shape for weights in model.get_weights()]))
+        raise Built
+    monkeypatch.setattr(module, 'load', stop)
+    images = np.zeros([5, 28, 28, 1], np.uint8)
+    data = types.SimpleNamespace(load_data=lambda: ((images, np.arange(5)), (images, np.arange(5))))
+    for order in 'channels_first', 'channels_last':
+        module.K.set_image_data_format(order)
+        try:
+            with tf.Graph().as_default(), tf.Session().as_default(), pytest.raises(Built):
+                module.program(data, None, 0, [])
+        finally:
+            module.K.set_image_data_format('channels_last')
+    (first, shapes), (last, others) = seen
+    assert first == (None, 1, 28, 28) and last == (None, 28, 28, 1) and shapes == others
+
+
+@pytest.mark.skipif(not ON_1, reason='Keras is another package there')
+def test_the_libraries_are_those_of_the_lock():
+    import pkg_resources
+
+    with open(os.path.join(ROOT, 'requirements', 'tf1.lock')) as file:
+        pinned = dict(re.findall(r'^(keras|tflearn)==(\S+)', file.read(), re.MULTILINE))
+    assert pinned == {'keras': '2.3.1', 'tflearn': '0.5.0'}
+    assert {name: pkg_resources.get_distribution(name).version for name in pinned} == pinned
+
+
 def test_l2_of_tflearn_is_minimized_and_not_printed(monkeypatch):
     with tf.Graph().as_default() as graph, tf.Session() as sess:
         build('tflearn_cnn', monkeypatch)
