@@ -19,7 +19,7 @@ updates (异步更新).
 
 Worker 0 is the chief: it saves checkpoints, and evaluates at the end. Takes half a minute on two cores.
 Expect a test accuracy of 0.97 or more. Steps are counted over all workers; at the end each worker may do
-one step too many.
+two steps too many.
 """
 from companion import cli
 

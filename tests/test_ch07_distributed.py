@@ -170,25 +170,49 @@ def test_the_printed_hello_is_bytes():
         sess.close()
 
 
+# TensorFlow 2 prefers the session's own task.
+DEFAULT = 0 if tf.__version__ < '2' else 1
+
+
 def test_two_tasks(start):
-    """Without tf.device both constants are on task 0; with --pin each is on the task that defines it."""
+    """Without tf.device both constants are on the first task."""
+    both = start(LAUNCH, CHAPTER + 'two_tasks_first.py', 'two_tasks_second.py')
+    assert_ended_well(both, ['two_tasks_first', 'two_tasks_second'])
+    for line in ('[two_tasks_first] Const: (Const): /job:local/replica:0/task:0/device:CPU:0',
+                 '[two_tasks_second] Const: (Const): /job:local/replica:0/task:%d/device:CPU:0' % DEFAULT,
+                 '[two_tasks_first] Hello from server1!', '[two_tasks_second] Hello from server2!'):
+        assert line in both.lines
+
+
+@pytest.mark.slow
+def test_the_first_task_waits_and_the_second_is_pinned(start):
     # The article's blank.
     hosts = ['--task0', address(), '--task1', address().replace(':', ': ')]
     first = start(CHAPTER + 'two_tasks_first.py', *hosts)
-    pinned = start(LAUNCH, CHAPTER + 'two_tasks_first.py', 'two_tasks_second.py', '--', '--pin')
     first.wait_for('^local 1 .* does not answer; waiting 300 s for it')
     assert len(first.lines) == 1, 'the first does nothing before the second starts'
-    second = start(CHAPTER + 'two_tasks_second.py', *hosts)
+    second = start(CHAPTER + 'two_tasks_second.py', '--pin', *hosts)
     assert second.end() == 0 and first.end() == 0
-    # TensorFlow 2 prefers the session's own task.
-    default = 0 if tf.__version__ < '2' else 1
-    assert 'Const: (Const): /job:local/replica:0/task:%d/device:CPU:0' % default in second.lines
-    assert 'Const: (Const): /job:local/replica:0/task:0/device:CPU:0' in first.lines
-    assert second.lines[-1] == 'Hello from server2!' and 'Hello from server1!' in first.lines
+    assert second.lines == ['Const: (Const): /job:local/replica:0/task:1/device:CPU:0', 'Hello from server2!']
+    assert 'Hello from server1!' in first.lines
 
-    assert_ended_well(pinned, ['two_tasks_first', 'two_tasks_second'])
-    assert '[two_tasks_first] Const: (Const): /job:local/replica:0/task:0/device:CPU:0' in pinned.lines
-    assert '[two_tasks_second] Const: (Const): /job:local/replica:0/task:1/device:CPU:0' in pinned.lines
+
+@pytest.mark.parametrize('program, index', [('two_tasks_first.py', 0), ('two_tasks_second.py', 1)])
+def test_where_the_two_tasks_put_their_constants(program, index, monkeypatch):
+    module = load(CHAPTER + program)
+    tasks, devices = [], []
+
+    def printed(before_join):
+        assert before_join == 'before'
+        assert [module.TASK0, module.TASK1] == tasks[-1].cluster['local']
+        devices.append(tf.constant('').device)
+    monkeypatch.setattr(module.dist_robust, 'end_together', lambda task: tasks.append(task) or 'before')
+    monkeypatch.setattr(module, 'program', printed)
+    module.main([])
+    module.main(['--pin', '--task0', 'a:1', '--task1', 'b: 2', '--wait_secs', '5'])
+    assert tasks == [('local', index, {'local': ['localhost:2222', 'localhost:2223']}, 300),
+                     ('local', index, {'local': ['a:1', 'b:2']}, 5)]
+    assert devices == ['', '/job:local/task:%d' % index]
 
 
 def test_the_printed_blank_is_skipped():
@@ -427,7 +451,8 @@ def test_where_all_lies(module):
         ['_SyncReplicasOptimizerHook'] * sync + ['StopAtStepHook']
 
 
-@pytest.mark.parametrize('module', PROGRAMS, indirect=True)
+@pytest.mark.parametrize('module', [
+    PROGRAMS[0], pytest.param(PROGRAMS[1], marks=pytest.mark.slow), PROGRAMS[2]], indirect=True)
 def test_a_loss_that_is_nan(module, capsys):
     module.LEARNING_RATE_BASE = 1e30
     cluster, mnist, robust = Cluster(1, 1), Digits(1), module.dist_robust
@@ -590,7 +615,8 @@ def test_trains_and_ends(start):
                      '--training_steps', 600, *SMALL)
     assert_ended_well(launched, tasks_of(1, 2))
     step, value = accuracy(launched)
-    assert 600 <= step <= 601
+    # Each worker stops at its first step that has begun after 598 or more: at most two too many.
+    assert 600 <= step <= 604
     # The sample's digits; article 3's program has 0.9 after 2002 such steps.
     assert value > 0.7
     assert launched.text().count('Note: this is the embedded sample') == 1
@@ -606,7 +632,7 @@ def test_the_others_train_and_end(start, program):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('program', PROGRAMS[:2])
+@pytest.mark.parametrize('program', PROGRAMS[1:2])
 def test_the_textbook_programs_train(start, program):
     """With one worker: a second one would sleep for 30 s until the variables are there."""
     launched = start(LAUNCH, program, '--workers', 1, '--ps', 2, '--grace_secs', 0.5, '--', '--textbook',
@@ -621,27 +647,31 @@ def test_the_textbook_programs_train(start, program):
 @pytest.mark.slow
 @pytest.mark.real_data
 def test_accuracy_on_mnist(start, real_data):
-    launched = start(LAUNCH, 'dist_mnist_async.py', '--workers', 2, '--data_dir', real_data, '--', '--training_steps', 500)
+    launched = start(LAUNCH, 'dist_mnist_async.py', '--workers', 2, '--data_dir', real_data, '--',
+                     '--training_steps', 500)
     assert_ended_well(launched, tasks_of(1, 2))
     assert accuracy(launched)[1] > 0.93
 
 
 @pytest.mark.slow
-def test_tf_config_in_place_of_flags_and_a_complete_training(start):
-    launched = start(LAUNCH, 'dist_mnist_async.py', '--workers', 1, '--', '--training_steps', 30, *SMALL)
-    assert_ended_well(launched, tasks_of(1, 1))
-    assert 'Trained 30 step(s), 30 of them by worker 0' in launched.text()
+@pytest.mark.timeout(300)
+def test_tf_config_a_worker_that_never_comes_and_a_complete_training(start):
+    """TF_CONFIG in place of flags. Only the parameter server misses the worker, and the other one trains."""
+    cluster = {job: [address() for _ in range(count)] for job, count in (('ps', 1), ('worker', 2))}
+    ps, worker = [start(CHAPTER + 'dist_mnist_async.py', '--training_steps', 30, '--wait_secs', wait, *SMALL,
+                        TF_CONFIG=json.dumps({'cluster': cluster, 'task': {'type': job, 'index': 0},
+                                              'environment': 'cloud'}))
+                  for job, wait in (('ps', 8), ('worker', 60))]
+    assert worker.end() == 0 and accuracy(worker)[0] == 30
+    assert 'Trained 30 step(s), 30 of them by worker 0' in worker.text()
+    assert ps.end() == 1 and 'error: worker 1 did not answer for 8 s and had not finished' in ps.lines[-1]
 
-    cluster = {job: [address()] for job in ('ps', 'worker')}
-    ps, worker = [start(CHAPTER + 'dist_mnist_async.py', '--training_steps', 30, '--learning_rate_base', 0.2,
-                        *SMALL[:4], TF_CONFIG=json.dumps(
-        {'cluster': cluster, 'task': {'type': job, 'index': 0}, 'environment': 'cloud'}))
-        for job in ('ps', 'worker')]
-    assert worker.end() == 0 and ps.end() == 0
-    assert 'ps 0 ends: all workers are done' in ps.lines
-    assert 'Resuming after 30 training step(s)' in worker.text()
-    assert 'Already trained for 30 steps; not used: --learning_rate_base 0.2 (it was 0.1)' in worker.text()
-    assert 'Trained 30 step(s), 0 of them by worker 0' in worker.text(), 'not one step more'
+    launched = start(LAUNCH, 'dist_mnist_async.py', '--workers', 1, '--', '--training_steps', 30,
+                     '--learning_rate_base', 0.2, *SMALL[:4])
+    assert_ended_well(launched, tasks_of(1, 1))
+    assert 'Resuming after 30 training step(s)' in launched.text()
+    assert 'Already trained for 30 steps; not used: --learning_rate_base 0.2 (it was 0.1)' in launched.text()
+    assert 'Trained 30 step(s), 0 of them by worker 0' in launched.text(), 'not one step more'
     assert accuracy(worker) == accuracy(launched)
 
 
@@ -698,27 +728,15 @@ def test_killed_tasks_of_a_synchronous_training(start):
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_an_asynchronous_worker_never_comes(start):
-    """The other one neither waits for it nor fails; only the parameter server misses it."""
-    cluster = {job: [address() for _ in range(count)] for job, count in (('ps', 1), ('worker', 2))}
-    ps, worker = [start(CHAPTER + 'dist_mnist_async.py', '--training_steps', 30, '--wait_secs', wait, *SMALL,
-                        TF_CONFIG=json.dumps({'cluster': cluster, 'task': {'type': job, 'index': 0}}))
-                  for job, wait in (('ps', 8), ('worker', 60))]
-    assert worker.end() == 0 and accuracy(worker)[0] == 30
-    assert ps.end() == 1 and 'error: worker 1 did not answer for 8 s and had not finished' in ps.lines[-1]
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_a_backup_worker_is_killed(start):
     """Without --restarts the others go on to the end, and the status tells that a task was lost."""
     launched = start(LAUNCH, 'dist_mnist_sync.py', '--workers', 3, '--grace_secs', 2, '--', '--replicas', 2,
-                     '--training_steps', 2000, '--report_steps', 20, *SMALL)
+                     '--training_steps', 1000, '--report_steps', 20, *SMALL)
     launched.wait_for(r'^\[worker 2\] After ')
     launched.kill('worker 2')
     launched.wait_for(r'^\[worker 2\] is not started again \(--restarts 0\): the others go on as far')
     assert launched.end() == 1
-    assert accuracy(launched)[0] == 2000
+    assert accuracy(launched)[0] == 1000
     for worker in 'worker 0', 'worker 1':
         assert '[%s] ended with status 0' % worker in launched.lines, launched.text()
     assert 'launch.py: error: worker 2 ended with signal 9 (SIGKILL); stopped after 2 s: ps 0; logs in' in \
@@ -774,7 +792,7 @@ def lines(text):
 
 FAILS, ENDS, SERVES = lines('import sys; sys.exit(3)'), lines('print("Trained 5 step(s)")'), \
     lines('import time; time.sleep(1000)')
-SLOW, BRIEF = lines('import time; time.sleep(1.5)'), lines('import time; time.sleep(0.2)')
+SLOW, BRIEF = lines('import time; time.sleep(0.8)'), lines('import time; time.sleep(0.2)')
 
 
 @pytest.fixture
@@ -798,7 +816,7 @@ def test_what_serves_is_ended_after_its_last_client(launcher, tmp_path, capsys):
     tasks = [('ps 0', SERVES), ('worker 0', ENDS), ('worker 1', SLOW)]
     start = time.time()
     after, stopped = launcher.run_tasks(tasks, ['worker 0', 'worker 1'], any, str(tmp_path))
-    assert time.time() - start > 1.5 and stopped == '; stopped after 0.5 s: ps 0'
+    assert time.time() - start > 0.8 and stopped == '; stopped after 0.5 s: ps 0'
     out = capsys.readouterr().out
     assert '[worker 1] ended with status 0' in out
     assert '[ps 0] still runs, and nobody is left to run for: ended by the launcher' in out
@@ -831,14 +849,11 @@ def test_time_limit(launcher, tmp_path, monkeypatch):
         launcher.run_tasks([('ps 0', SERVES), ('worker 0', SERVES)], ['worker 0'], any, str(tmp_path))
 
 
-@pytest.mark.slow
-def test_a_batch_that_is_too_large(start, tmp_path):
-    failing = start(LAUNCH, 'dist_mnist_async.py', '--workers', 1, '--grace_secs', 0.5, '--logs', tmp_path,
-                    '--', '--batch_size', 10 ** 6)
-    assert failing.end() == 1 and not failing.alive()
-    assert 'worker 0 ended with status 1; stopped after 0.5 s: ps 0; logs in' in failing.lines[-1]
-    log = (tmp_path / 'dist_mnist_async' / 'worker-0.log').read_text()
-    assert '--batch_size 1000000 is more than' in log and 'Traceback' not in log
+def test_a_batch_that_is_too_large(monkeypatch):
+    program = load(CHAPTER + 'dist_mnist_async.py')
+    monkeypatch.setattr(program.dist_robust, 'run', lambda task, train, **rest: train())
+    with pytest.raises(cli.UserError, match='--batch_size 1000000 is more than'):
+        program.main(['--job_name', 'worker', '--batch_size', '1000000'])
 
 
 def test_launcher_refuses_other_programs(run_script, capsys):
@@ -997,14 +1012,6 @@ def test_busy_port(run_script):
             run_script(CHAPTER + 'two_tasks_first.py', '--task0', host)
 
 
-@pytest.mark.slow
-def test_unreachable_parameter_server(start):
-    worker = start(CHAPTER + 'dist_mnist_sync.py', '--job_name', 'worker', '--wait_secs', 2,
-                   '--ps_hosts', address(), '--worker_hosts', address())
-    assert worker.end() == 1
-    assert worker.lines[-1].startswith('error: ps 0 did not answer for 2 s')
-
-
 # Who can reach a server
 
 def listening(pid):
@@ -1070,26 +1077,18 @@ def test_speed(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(speed, 'cluster_speed', lambda flags, program, workers, nodes: {
         ('async', 5): 120.0, ('async', 20): 80.0, ('sync', 20): 50.0}[program[11:-3], nodes] * workers)
     speed.main(['--repeats', '1', '--max_workers', '2', '--examples', '2000', '--sizes', '5', '20'])
-    rows = re.findall(r'^(local|async|sync) .* ([\d.]+) examples/sec +([\d.]+) of local',
-                      capsys.readouterr().out, re.MULTILINE)
+    out = capsys.readouterr().out
+    rows = re.findall(r'^(local|async|sync) .* ([\d.]+) examples/sec +([\d.]+) of local', out, re.MULTILINE)
     assert rows == [('local', '200', '1.00'), ('async', '80', '0.40'), ('async', '160', '0.80'),
                     ('sync', '50', '0.25'), ('sync', '100', '0.50')]
+    # (784 + 1) * 20 + (20 + 1) * 10 parameters, four bytes each, there and back; 100 / 80 - 100 / 200 s.
+    assert '20 nodes     15910 parameters    0.13 MB sent a step  local      200  cluster       80 ' \
+        'examples/sec  0.40 of local  750.00 ms/step more' in out
     with open(str(tmp_path / 'runs/sample/ch07_acceleration/dist_speed.json')) as file:
         figures = json.load(file)
     assert len(figures) == 7
     assert {'program': 'sync', 'workers': 2, 'nodes': 20, 'examples_per_sec': [100.0]} in figures
     assert (tmp_path / 'runs/sample/ch07_acceleration/dist_speed.png').stat().st_size > 10000
-
-
-def test_what_a_step_sends(monkeypatch, capsys):
-    speed = load(CHAPTER + 'extras/dist_speed.py')
-    monkeypatch.setattr(speed, 'local_speed', lambda mnist, nodes: 200.0)
-    monkeypatch.setattr(speed, 'cluster_speed', lambda *args: 80.0)
-    speed.main(['--repeats', '1', '--max_workers', '1', '--examples', '2000', '--sizes', '20'])
-    # (784 + 1) * 20 + (20 + 1) * 10 parameters, four bytes each, there and back; 100 / 80 - 100 / 200
-    # seconds.
-    assert '20 nodes     15910 parameters    0.13 MB sent a step  local      200  cluster       80 ' \
-        'examples/sec  0.40 of local  750.00 ms/step more' in capsys.readouterr().out
 
 
 def test_the_plain_program_of_the_comparison(monkeypatch):
@@ -1103,7 +1102,7 @@ def test_the_plain_program_of_the_comparison(monkeypatch):
 @pytest.mark.slow
 def test_speed_of_a_cluster(monkeypatch):
     speed = load(CHAPTER + 'extras/dist_speed.py')
-    monkeypatch.setattr(speed, 'EXAMPLES', 2000)
+    monkeypatch.setattr(speed, 'EXAMPLES', 500)
     assert speed.cluster_speed(['--sample'], 'dist_mnist_sync.py', 1, 20) > 0
     with pytest.raises(cli.UserError, match='none.py with 1 worker.* failed: .*is no distributed program'):
         speed.cluster_speed(['--sample'], 'dist_mnist_none.py', 1, 20)
