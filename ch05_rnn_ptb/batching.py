@@ -29,7 +29,7 @@ def main(argv=None):
     parser.add_constants(
         globals(),
         BATCH_SIZE='rows of a batch',
-        NUM_STEP='words in a row of a batch',
+        NUM_STEP='words per row of a batch',
         WORDS='words of the text to cut')
     parser.add_argument('--picture', default='runs/ch05_rnn_ptb/batching.png', metavar='FILE',
                         help='the PNG file to save (default: %(default)s)')

@@ -7,7 +7,7 @@ Article 5 循环神经网络简介, section 自然语言建模, the last program
 
 Shows word vectors, LSTM layers with dropout, truncated back-propagation through time with the state handed
 on from batch to batch, and gradient clipping. Takes about 13 minutes on two cores, more than half of them
-for evaluation, which goes word by word as printed (extras/fast_eval.py gives the same figures sooner).
+for evaluation, which goes word by word as printed (extras/fast_eval.py gives the same figures faster).
 Expect a validation perplexity of about 185 and a test perplexity of about 180 (article: 183.443 and
 179.420; RESULTS.md has ours). A training line gives the perplexity over all batches since its epoch began.
 
@@ -31,7 +31,7 @@ VOCAB_SIZE = 10000              # 9998 words, <eos> and <unk>
 
 LEARNING_RATE = 1.0             # 学习速率 (learning rate)
 TRAIN_BATCH_SIZE = 20           # rows of a training batch
-TRAIN_NUM_STEP = 35             # words in a row, 截断 (truncation): gradients flow back no further
+TRAIN_NUM_STEP = 35             # words per row, 截断 (truncation): gradients flow back no further
 
 # Evaluation needs no gradients, hence no truncation: the data are one long sequence.
 EVAL_BATCH_SIZE = 1
@@ -252,7 +252,7 @@ def add_constants(parser):
         VOCAB_SIZE='words that the model knows; at least as many as the training text has',
         LEARNING_RATE='learning rate',
         TRAIN_BATCH_SIZE='rows of a training batch',
-        TRAIN_NUM_STEP='words in a row of a training batch',
+        TRAIN_NUM_STEP='words per row of a training batch',
         NUM_EPOCH='times to go through the training data')
     parser.add_constants(globals(), cli.non_negative_float,
                          MAX_GRAD_NORM='global norm to which larger gradients are clipped')
@@ -279,7 +279,7 @@ def prepare(argv):
     parser.add_constants(
         globals(),
         EVAL_BATCH_SIZE='rows of a batch in evaluation',
-        EVAL_NUM_STEP='words in a row in evaluation')
+        EVAL_NUM_STEP='words per row in evaluation')
     parser.add_argument('--share_cell', action='store_true',
                         help='one cell for all layers, as the print comes to on 1.15 (default: %(default)s)')
     args = parse(parser, argv)
