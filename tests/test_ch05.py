@@ -60,8 +60,7 @@ CONSTANTS = {
     'extras/fast_eval.py': {'FAST_NUM_STEP': 35},
     'extras/ptb_generate.py': {'TEMPERATURE': 1.0, 'NUM_SENTENCES': 5, 'MAX_WORDS': 40},
     'extras/vanishing_gradients.py': {'LENGTHS': (1, 2, 5, 10, 20, 35), 'NUM_STEPS': 10, 'HIDDEN_SIZE': 20,
-                                      'BATCH_SIZE': 50},
-    'extras/perplexity_curve.py': {'PRINTED_STEPS': 1327}}
+                                      'BATCH_SIZE': 50}}
 
 
 def numbers(text, pattern):
@@ -393,6 +392,8 @@ def test_iterator_keeps_rows_and_order():
         assert x.dtype == y.dtype == np.int32 and x.shape == y.shape == (2, 4)
         assert x.tolist() == [[4 * i + j for j in range(4)], [13 + 4 * i + j for j in range(4)]]
         assert (y == x + 1).all()
+    # An epoch of the article, whose last line is at step 1300.
+    assert reader.epoch_size(929589, 20, 35) == 1327
     # 13 words a row: 12 inputs and their 12 targets fit exactly. One word less, and they do not.
     assert len(list(reader.ptb_iterator(range(25), 2, 4))) == 2
     # The printed evaluation leaves out no word but the first, which nothing predicts.

@@ -121,7 +121,7 @@ def test_the_readmes_have_the_figures_of_the_logs():
         '%.4f' % float(report.last('contrib_learn_cnn-seed1', 'Accuracy: (.*)')), '%.4f' % tflearn[1],
         '%.4f, %.4f' % (keras[1], keras[2]),
         '%.1f to %.1f, %.2f to %.2f' % (low[0], high[0], low[1], high[1])]
-    for name, row in ('README.md', r'\| article \d, .*\|'), ('README.zh-CN.md', r'\| 第.篇.*：.*\|'):
+    for name, row in ('README.md', r'\| article \d, .*\|'), ('README.zh-CN.md', r'\| 第.篇 .*：.*\|'):
         ours = [line.split('|')[3].strip().replace(' 到 ', ' to ') for line in re.findall(row, read(name))]
         assert ours == wanted, name
     # The end of `make mnist`, as both show it, is that of seed 1.

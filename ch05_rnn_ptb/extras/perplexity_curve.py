@@ -17,11 +17,12 @@ import re
 
 import matplotlib.figure
 
+from ch05_rnn_ptb import reader
+
 RECORDED = [os.path.join(cli.ROOT, 'results', 'logs', 'ptb_word_lm-seed%d.log' % seed) for seed in (1, 2, 3)]
 
 # The article's output: in epoch 1 it stops after step 400, and in epoch 2 it begins at 1100.
 PRINTED = {1: printed.PTB_FIRST, 2: printed.PTB_LAST}
-PRINTED_STEPS = 1327      # batches of an epoch with the printed settings
 
 
 def read_log(path):
@@ -60,13 +61,14 @@ def main(argv=None):
                         help='the PNG file to save (default: %(default)s)')
     args = parser.parse(argv)
     figures.check(args.picture)
+    printed_steps = reader.epoch_size(printed.PTB_WORDS, 20, 35)     # 1327 batches of an epoch
 
     figure = matplotlib.figure.Figure(figsize=(9, 5))
     axes = figure.subplots()
     for number, path in enumerate(args.logs):
         training, validation, test = read_log(path)
         name = os.path.splitext(os.path.basename(path))[0]
-        steps = PRINTED_STEPS
+        steps = printed_steps
         # Other settings may have more batches in an epoch.
         steps = max([steps] + [step + 1 for line in training.values() for step, _ in line])
         for epoch, line in training.items():
@@ -77,7 +79,7 @@ def main(argv=None):
             name, ', '.join('%.3f' % value for value in validation.values()) or 'not reached',
             'not reached' if test is None else '%.3f' % test))
     for epoch, line in PRINTED.items():
-        axes.plot([(epoch - 1) + step / PRINTED_STEPS for step in line], list(line.values()),
+        axes.plot([(epoch - 1) + step / printed_steps for step in line], list(line.values()),
                   'kx', label='article, training' if epoch == 1 else None)
     axes.plot([2], [printed.PTB_VALIDATION], 'k+', markersize=12, label='article, validation')
     axes.axhline(printed.PTB_TEST, color='black', linewidth=0.8, linestyle=':', label='article, test')
