@@ -21,7 +21,7 @@ NOTEBOOKS = [os.path.relpath(path, ROOT) for path in notebooks.NOTEBOOKS]
 # What only the real data give.
 STORED = {
     'ch01': 'test accuracy 0.92',
-    'ch02': 'training 55000 + validation 5000 = 60000 pictures, test 10000',
+    'ch02': 'training 55000 + validation 5000 = 60000 images, test 10000',
     'ch03': 'After 6001 training step(s), test accuracy = 0.98',
     'ch04': 'of 10000 test digits are wrong',
     'ch05': '929589\n[9970, 9971, 9972, 9974, 9975,',
