@@ -2,6 +2,7 @@
 import glob
 import os
 import re
+import runpy
 import signal
 import subprocess
 import sys
@@ -40,6 +41,14 @@ def test_each_constant_is_a_flag_with_the_printed_value(path, capsys):
             assert name.lower() in flags, '%s is no flag' % name
             if not isinstance(value, str):
                 assert '(default: %s)' % value in re.sub(r'\s+', ' ', flags[name.lower()])
+
+
+@pytest.mark.parametrize('path', SCRIPTS)
+def test_runs_by_its_path(path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, 'argv', [path, '--help'])
+    with pytest.raises(SystemExit) as stop:
+        runpy.run_path(os.path.join(ROOT, path), run_name='__main__')
+    assert stop.value.code == 0 and 'usage: ' in capsys.readouterr().out
 
 
 @pytest.mark.parametrize('path', SCRIPTS)

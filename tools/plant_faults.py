@@ -3,11 +3,14 @@
     python3 tools/plant_faults.py                   # 130 faults, drawn with seed 1: an hour on two cores
     python3 tools/plant_faults.py --only ch03       # those in files whose path has this text
 
+With TF_TUTORIAL_DATA=DIR the tests on the real data count too.
+
 A fault changes a number, a sign, a comparison, a truth value or a name, or drops a statement, in a copy of
 the project. Pictures' looks, help texts and messages are left alone. Each is tried against the tests of its
 own chapter, first those of `make test`, and if they pass, those that only `make test-all` runs. Writes
 results/faults.csv. Its column `note` is for people: which faults are equivalent, so that no test can notice
-them; it is kept when the table is made again. Needs Python 3.8 or newer; the tests run in .venv.
+them; it is kept when the table is made again. Needs Python 3.8 or newer; the tests run in .venv,
+those of tf1.py in .venv-tf2.
 """
 import argparse
 import ast
@@ -107,10 +110,13 @@ def draw(paths, count, seed):
     return sorted(drawn)
 
 
-def run(folder, tests, marks):
+def run(folder, tests, marks, *options):
     """Run tests in a copy of the project; True if they pass."""
-    command = [os.path.join(ROOT, '.venv', 'bin', 'python'), '-m', 'pytest', '-x', '-q', '-p',
-               'no:cacheprovider', '-m', marks] + [os.path.join('tests', test) for test in tests]
+    python = [os.path.join(ROOT, '.venv', 'bin', 'python')]
+    if tests[0] == 'test_tf1.py':
+        python = [os.path.join(ROOT, '.venv-tf2', 'bin', 'python'), 'tf1.py']
+    command = python + ['-m', 'pytest', '-x', '-q', '-p', 'no:cacheprovider', '-m', marks, *options] + [
+        os.path.join('tests', test) for test in tests]
     environment = dict(os.environ, PYTHONPATH=folder, TF_TUTORIAL_RUNS=os.path.join(folder, 'runs'))
     process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, start_new_session=True)
@@ -136,9 +142,11 @@ def try_fault(fault):
             code = file.read()
         with open(os.path.join(folder, path), 'wb') as file:
             file.write(code[:start] + after.encode() + code[end:])
-        if not run(folder, sorted(tests), 'not slow'):
+        name = os.path.splitext(os.path.basename(path))[0]
+        if not run(folder, sorted(tests), 'not slow') or not run(
+                folder, ['test_scripts.py'], 'not slow', '-k', name):
             caught = 'make test'
-        elif not run(folder, sorted(tests) + ['test_outputs.py'], 'slow'):
+        elif not run(folder, sorted(tests) + ['test_outputs.py'] * (chapter[:2] == 'ch'), 'slow'):
             caught = 'make test-all'
         else:
             caught = ''
@@ -159,7 +167,7 @@ def main():
     args = parser.parse_args()
     patterns = ('ch0*/*.py', 'ch0*/extras/*.py', 'companion/*.py', 'data/*.py', 'tf1.py')
     paths = sorted(os.path.relpath(path, ROOT) for pattern in patterns
-                   for path in glob.glob(os.path.join(ROOT, pattern)))
+                   for path in glob.glob(os.path.join(ROOT, pattern)) if not path.endswith('drawings.py'))
     chosen = [fault for fault in draw(paths, args.count, args.seed) if args.only in fault[0]]
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
         rows = list(pool.map(try_fault, chosen))
