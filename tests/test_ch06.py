@@ -16,6 +16,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.examples.tutorials.mnist import input_data
 
+import data
 from conftest import ROOT, load
 
 CHAPTER = 'ch06_high_level_apis/'
@@ -604,6 +605,7 @@ def test_recorded_epochs_are_near_the_print():
 @pytest.mark.slow
 @pytest.mark.real_data
 def test_keras_has_60000_images_and_the_others_55000(real_data, monkeypatch):
+    real_data = data.folder('mnist', real_data)
     module = load(CHAPTER + 'keras_cnn.py')
     (images, labels), (tests, _) = module.Mnist(real_data).load_data()
     assert images.shape == (60000, 28, 28, 1) and images.dtype == np.uint8 and images.max() == 255

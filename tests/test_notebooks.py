@@ -25,7 +25,7 @@ STORED = {
     'ch03': 'After 6001 training step(s), test accuracy = 0.98',
     'ch04': 'of 10000 test digits are wrong',
     'ch05': '929589\n[9970, 9971, 9972, 9974, 9975,',
-    'ch06': 'Training samples: 55000',
+    'ch06': 'iter: 55000/55000',
     'ch07': '60000 training records',
 }
 

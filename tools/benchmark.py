@@ -273,6 +273,7 @@ def main(argv=None):
     parser.add_argument('--seed', type=int, default=1, metavar='N',
                         help='random seed of weights and data (default: %(default)s)')
     args = parser.parse(argv)
+    cli.set_constants(globals(), args)
     commands = dict(args.python) if args.python else find()
     if not commands:
         raise cli.UserError('no build to measure: make one, or name one by --python')
