@@ -278,7 +278,8 @@ def test_tflearn_trains_resumes_and_names_a_damaged_checkpoint(run_script, few_i
 
 KERAS_LINES = [
     'Train on 260 samples, validate on 100 samples',
-    r' - \d+s - loss: [\d.]+ - acc(uracy)?: [\d.]+ - val_loss: [\d.]+ - val_acc(uracy)?: [\d.]+',
+    # The Keras of 2.x puts the number of images before, and the time of an image after.
+    r'(260/260)? - \d+s - loss: [\d.]+ - acc(uracy)?: [\d.]+ - val_loss: [\d.]+ - val_acc(uracy)?: [\d.]+.*',
     r'Test loss: [\d.]+',
     r'Test accuracy: [\d.]+',
 ]

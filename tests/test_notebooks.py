@@ -6,14 +6,16 @@ import os
 import re
 import sys
 
-import nbformat
 import numpy as np
 import pytest
-from nbclient.exceptions import CellExecutionError
 from PIL import Image
 
-import notebooks
 from conftest import ROOT
+
+# The environment of TensorFlow 2.x has no Jupyter.
+nbformat = pytest.importorskip('nbformat', reason='needs Jupyter, which is installed with TensorFlow 1.15')
+CellExecutionError = pytest.importorskip('nbclient.exceptions').CellExecutionError
+notebooks = pytest.importorskip('notebooks')
 
 CHAPTERS = sorted(os.path.basename(path) for path in glob.glob(os.path.join(ROOT, 'ch0*')))
 NOTEBOOKS = [os.path.relpath(path, ROOT) for path in notebooks.NOTEBOOKS]
