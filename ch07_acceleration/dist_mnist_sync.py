@@ -79,8 +79,8 @@ def train(cluster, task_index, replicas, mnist, server, SyncReplicasOptimizer, M
             replicas_to_aggregate=replicas, total_num_replicas=cluster.num_tasks("worker"))
         train_op = opt.minimize(loss, global_step=global_step)
         # The optimizer counts gradients, not workers: with its default, as many tokens as replicas at the
-        # start, one worker alone can make all steps. With none, each step needs a gradient of every
-        # worker.
+        # start, one worker alone can make all steps. With none, workers that keep pace give one gradient
+        # each; a worker can still take the token of one that is late to fetch it, or dead.
         sync_hook = opt.make_session_run_hook(is_chief, num_tokens=0)
 
         # Made here, or the session would make one whose files lie on a parameter server.

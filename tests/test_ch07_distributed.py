@@ -709,9 +709,9 @@ def test_killed_tasks_of_a_synchronous_training(start):
     # All that the old process printed stands before the line of its end.
     old = int(re.findall(STEP % 'worker 1', '\n'.join(launched.lines[:launched.seen]), re.MULTILINE)[-1])
     new = int(launched.wait_for(r'^\[worker 1\] After (\d+) training step\(s\), 1 gradient').group(1))
-    # Two gradients a step: without worker 1 there are none, but for one that it had sent and one that it
-    # had not said.
-    assert old < new <= old + 3
+    # Killed while it computes, the others wait for it. Killed while it waits for its token, worker 0 takes
+    # that too, and goes on alone until it is back: how many steps is not known beforehand.
+    assert new > old
 
     launched.kill('worker 0')
     step = int(launched.wait_for(r'^\[worker 0\] The parameter servers still hold step (\d+)').group(1))
