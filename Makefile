@@ -41,7 +41,6 @@ test:
 test-all: .venv .venv-tf2
 	@$(PY) $(PYTEST)
 	@$(PY2) $(PYTEST) -m 'not slow'
-	@$(PY2) $(PYTEST) -m slow tests/test_tf1.py
 
 lint: .venv-lint
 	@.venv-lint/bin/ruff check

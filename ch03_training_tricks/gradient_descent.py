@@ -4,10 +4,10 @@ Article 3 训练神经网络模型的常用方法, sections 梯度下降算法 (
 
     python ch03_training_tricks/gradient_descent.py
 
-Shows both tables row by row, with the two misprints of table 1 corrected (rows 4 and 5 start from 0.8);
-that x swings between 5 and -5 forever at rate 1; that it is 4.95 after five steps at rate 0.001; and how
-many steps bring it to 0.05: 2301 at 0.001 (article: about 2300), 6 at 0.3 (article: 5, which reach 0.0512).
-Saves a picture of the three descents, as figure 1 is a drawing of one. Takes five seconds.
+Shows both tables row by row, with the two misprints of table 1 corrected (the print starts rows 4 and 5
+from 0.8 again); that x swings between 5 and -5 forever at rate 1; that it is 4.95 after five steps at rate
+0.001; and how many steps bring it to 0.05: 2301 at 0.001 (article: about 2300), 6 at 0.3 (article: 5, which
+reach 0.0512). Saves a picture of the three descents, as figure 1 is a drawing of one. Takes five seconds.
 """
 from companion import cli, figures
 
