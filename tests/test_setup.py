@@ -648,8 +648,7 @@ def test_make_test_and_test_all(project, make, ready, python311):
     assert make('test', PYTHON='/nonexistent').returncode == 0
     assert calls(project) == [PYTEST]
     assert make('test-all', PYTHON=python311).returncode == 0
-    assert calls(project) == SET_UP2 + [PYTEST[:-len(' -m not slow')], PYTEST2,
-                                        PYTEST2.replace('not slow', 'slow') + ' tests/test_tf1.py']
+    assert calls(project) == SET_UP2 + [PYTEST[:-len(' -m not slow')], PYTEST2]
     ready(('*pytest*', 1))
     assert make('test').returncode != 0
     assert make('test-all').returncode != 0
