@@ -47,7 +47,7 @@ def add_flags(parser):
         WAIT_SECS='seconds to wait for a task that does not answer')
     parser.add_argument('--textbook', action='store_true',
                         help="train by TensorFlow's means alone, without what lets tasks end and survive: "
-                             'parameter servers stay in server.join() until they launch.py kills them')
+                             'parameter servers stay in server.join() until launch.py ends them')
 
 
 def settings(args):
