@@ -808,6 +808,7 @@ def test_constants_are_as_printed():
         'REGULARAZTION_RATE': 0.0001, 'TRAINING_STEPS': 1000, 'MOVING_AVERAGE_DECAY': 0.99, 'N_GPU': 4,
         'MODEL_NAME': 'model.ckpt'}
     assert {name: getattr(multi, name) for name in constants} == constants
+    assert multi.datetime.__name__ == 'datetime', 'imported and not used, as in the print'
 
 
 # 多 GPU 并行: the printed forms, and the printed output
