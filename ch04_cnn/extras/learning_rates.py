@@ -126,10 +126,10 @@ def misfit(rate, curve):
     The printed losses from step 1001 on and the reported ones count alike; beyond the training's end the L2
     term is carried on by `l2_factor`, and the cross entropy is that of the end. Written before the first run.
     """
-    theirs = dict(REPORTED_LOSS, **{step: loss for step, loss in printed.LENET_LOSS.items() if step > 1})
+    theirs = [item for item in printed.LENET_LOSS.items() if item[0] > 1] + list(REPORTED_LOSS.items())
     end = max(curve)
     logs = []
-    for step, loss in theirs.items():
+    for step, loss in theirs:
         at = min(curve, key=lambda other: abs(other - step))
         ours = curve[at]['l2_loss'] * l2_factor(rate, min(step, end), step) + curve[at]['cross_entropy']
         logs.append(np.log(ours / loss))
