@@ -859,9 +859,10 @@ def test_the_printed_summary_writer_is_gone(tmp_path):
 
 
 @pytest.mark.parametrize('line', [
-    # get_input's `features` and `return`, and the `return` of average_gradients.
+    # get_input's `features` and `return`, average_gradients' inner loop and `return`, and a tower's name scope.
     '    features = tf.parse_single_example(\n', '    return tf.train.shuffle_batch(\n',
-    '    return average_grads\n'])
+    '            expanded_g = tf.expand_dims(g, 0)\n', '    return average_grads\n',
+    "                    with tf.name_scope('GPU_%d' % i) as scope:\n"])
 def test_the_printed_margins_are_errors(line):
     with pytest.raises(SyntaxError):
         as_printed((line, line[4:]))
