@@ -12,7 +12,7 @@ the network on its device is called a tower. The program uses the GPUs of the ma
 a GPU, each tower is on its own CPU device, all of them on the same cores: the same training, but no faster.
 Missing record files are made first. Started again, training resumes from its checkpoint.
 
-Takes half a minute on two cores. Expect a loss of 20 to 80 at step 10 (article: 71.90; see The first losses
+Takes 40 seconds on two cores. Expect a loss of 20 to 80 at step 10 (article: 71.90; see The first losses
 in the chapter's README), 0.1 to 5 from step 900 on (article: 0.66 and 1.56 at steps 980 and 990), and a test
 accuracy of 0.93. The loss starts this high because pixels are from 0 to 255; in article 3 they are from 0 to
 1, and the learning rate is 0.8 in place of 0.001. A seed repeats the initial weights, not the whole training:
