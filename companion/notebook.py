@@ -1,0 +1,102 @@
+"""What the notebooks share: their first cell, and figures and tables as outputs.
+
+A notebook begins with::
+
+    import sys
+    sys.path.insert(0, '..')                    # the project's folder
+    from companion import notebook
+    SAMPLE, DATA_DIR = notebook.start('mnist')
+
+Its code is that of the chapter's programs; tools/notebooks.py holds the two together.
+"""
+import base64
+import contextlib
+import io
+import os
+import re
+import sys
+import tempfile
+import warnings
+
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def start(*names):
+    """Prepare a notebook: TensorFlow 1.x's names, the data, a temporary folder to work in.
+
+    Checkpoints and pictures of the notebook lie in the temporary folder, and are gone with it.
+
+    Args:
+        names: of the data sets that it uses, 'mnist' or 'ptb'.
+    Returns:
+        Whether it runs on the embedded sample, where the real data are not to be had, and the folder of each
+        data set.
+    """
+    sys.path.insert(0, ROOT)
+    import data
+    import tf1
+    from companion import cli
+    tf1.install()                               # on TensorFlow 2.x; does nothing on 1.15
+    cli.quiet()
+    warnings.filterwarnings('ignore')
+    global FOLDER
+    FOLDER = tempfile.TemporaryDirectory()
+    os.environ['TF_TUTORIAL_RUNS'] = os.path.join(FOLDER.name, 'runs')
+    os.chdir(FOLDER.name)
+    with contextlib.redirect_stderr(io.StringIO()):         # 2.x says that 1.x's variables are no longer developed
+        import tensorflow as tf
+    if not cli.verbose():
+        # Once more: in a notebook, TensorFlow 1.15 takes its import for a session of a person who wants to know.
+        tf.logging.set_verbosity(tf.logging.ERROR)
+    tf.reset_default_graph()                    # for when the cell is run again
+    setting = os.environ.get('TF_TUTORIAL_DATA')
+    sample = setting == 'sample'
+    try:
+        folders = [data.folder(name, setting, sample) for name in names]
+    except data.Unavailable as error:
+        print('%s: going on with the embedded sample' % error)
+        sample = True
+        folders = [data.folder(name, None, True) for name in names]
+    return [sample] + folders
+
+
+def recorded(log, pattern):
+    """Read a curve of a full run from results/logs.
+
+    Args:
+        log: the log's name without .log, 'lenet-train-seed1' say.
+        pattern: a regular expression with two groups, step and value.
+    Returns:
+        A dict from int to float.
+    """
+    with open(os.path.join(ROOT, 'results', 'logs', log + '.log'), encoding='utf-8') as file:
+        return {int(step): float(value) for step, value in re.findall(pattern, file.read())}
+
+
+def show(figure, alt):
+    """Show a matplotlib figure as the cell's output; `alt` says in words what is to be seen, in both languages."""
+    file = io.BytesIO()
+    figure.savefig(file, format='png', dpi=100, bbox_inches='tight')
+    _display(file.getvalue(), alt)
+
+
+def picture(name, alt):
+    """Show a PNG file that a program has saved, by its name or path, as `show` does."""
+    if not os.path.exists(name):
+        name, = [os.path.join(folder, name) for folder, _, files in os.walk(FOLDER.name) if name in files]
+    with open(name, 'rb') as file:
+        _display(file.read(), alt)
+
+
+def _display(png, alt):
+    from IPython.display import display
+    display({'image/png': base64.b64encode(png).decode(), 'text/plain': alt}, raw=True,
+            metadata={'image/png': {'alt': alt}, 'alt': alt})
+
+
+def table(head, *rows):
+    """Show a table: the names of the columns, and the rows; floats with six digits, as `%g` prints them."""
+    from IPython.display import Markdown, display
+    lines = [['%g' % cell if isinstance(cell, float) else str(cell) for cell in row] for row in (head,) + rows]
+    lines.insert(1, ['---'] * len(head))
+    display(Markdown('\n'.join('| %s |' % ' | '.join(line) for line in lines)))
