@@ -128,6 +128,7 @@ def make_tensorflow():
     os.environ['TF_USE_LEGACY_KERAS'] = '1'
     with silence():
         import tensorflow
+        cli.quiet()             # in a notebook, the import has made it talkative
         v1 = tensorflow.compat.v1
         v1.disable_v2_behavior()
     import numpy

@@ -10,7 +10,6 @@ A notebook begins with::
 Its code is that of the chapter's programs; tools/notebooks.py holds the two together.
 """
 import base64
-import contextlib
 import io
 import os
 import re
@@ -43,11 +42,8 @@ def start(*names):
     FOLDER = tempfile.TemporaryDirectory()
     os.environ['TF_TUTORIAL_RUNS'] = os.path.join(FOLDER.name, 'runs')
     os.chdir(FOLDER.name)
-    with contextlib.redirect_stderr(io.StringIO()):         # 2.x says that 1.x's variables are no longer developed
-        import tensorflow as tf
-    if not cli.verbose():
-        # Once more: in a notebook, TensorFlow 1.15 takes its import for a session of a person who wants to know.
-        tf.logging.set_verbosity(tf.logging.ERROR)
+    import tensorflow as tf
+    cli.quiet()                                 # once more: in a notebook, importing 1.15 makes it talkative again
     tf.reset_default_graph()                    # for when the cell is run again
     setting = os.environ.get('TF_TUTORIAL_DATA')
     sample = setting == 'sample'
