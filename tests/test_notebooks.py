@@ -1,4 +1,4 @@
-"""The notebooks: each runs, and what is stored in it is of one run on the real data."""
+"""The notebooks: each runs, both editions are alike, and what is stored in them is of one run on the real data."""
 import base64
 import glob
 import io
@@ -6,30 +6,18 @@ import os
 import re
 import sys
 
+import nbformat
+import notebooks
 import numpy as np
 import pytest
+from nbclient.exceptions import CellExecutionError
 from PIL import Image
 
 from conftest import ROOT
 
-# The environment of TensorFlow 2.x has no Jupyter.
-nbformat = pytest.importorskip('nbformat', reason='needs Jupyter, which is installed with TensorFlow 1.15')
-CellExecutionError = pytest.importorskip('nbclient.exceptions').CellExecutionError
-notebooks = pytest.importorskip('notebooks')
-
 CHAPTERS = sorted(os.path.basename(path) for path in glob.glob(os.path.join(ROOT, 'ch0*')))
 NOTEBOOKS = [os.path.relpath(path, ROOT) for path in notebooks.NOTEBOOKS]
-
-# What only the real data give.
-STORED = {
-    'ch01': 'test accuracy 0.92',
-    'ch02': 'training 55000 + validation 5000 = 60000 images, test 10000',
-    'ch03': 'After 6001 training step(s), test accuracy = 0.98',
-    'ch04': 'of 10000 test digits are wrong',
-    'ch05': '929589\n[9970, 9971, 9972, 9974, 9975,',
-    'ch06': 'iter: 55000/55000',
-    'ch07': '60000 training records',
-}
+EDITIONS = NOTEBOOKS + [notebooks.chinese(path) for path in NOTEBOOKS]
 
 
 def read(path):
@@ -40,33 +28,46 @@ def code_cells(notebook):
     return [cell for cell in notebook.cells if cell.cell_type == 'code']
 
 
-def shown_code(notebook):
-    return [output.data['text/markdown'] for cell in code_cells(notebook) for output in cell.outputs
-            if 'text/markdown' in output.get('data', {})]
-
-
-def printed(notebook):
-    return ''.join(output.text for cell in code_cells(notebook) for output in cell.outputs
-                   if output.output_type == 'stream')
+def write(path, *cells):
+    """Write both editions of a notebook: code as text, Markdown as a pair of texts."""
+    for name, edition in (path, 0), (notebooks.chinese(path), 1):
+        nbformat.write(nbformat.v4.new_notebook(cells=[
+            nbformat.v4.new_code_cell(cell) if isinstance(cell, str) else nbformat.v4.new_markdown_cell(cell[edition])
+            for cell in cells]), name)
 
 
 def run(path, tmp_path):
     """Run a notebook on the sample, with nothing of the user's own Jupyter."""
-    return notebooks.execute(os.path.join(ROOT, path), TMPDIR=str(tmp_path), IPYTHONDIR=str(tmp_path / 'i'))
+    return notebooks.execute(os.path.join(ROOT, path), TMPDIR=str(tmp_path), IPYTHONDIR=str(tmp_path / 'i'),
+                             TF_TUTORIAL_DATA='sample')
 
 
-def test_each_chapter_has_one_notebook():
+def test_each_chapter_has_a_notebook_in_two_editions():
     assert NOTEBOOKS == [os.path.join(folder, folder[:4] + '.ipynb') for folder in CHAPTERS]
+    assert all(os.path.exists(os.path.join(ROOT, path)) for path in EDITIONS)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(400)
 @pytest.mark.parametrize('path', NOTEBOOKS)
 def test_runs_on_the_sample(path, tmp_path):
-    again = run(path, tmp_path)
-    # The code that is shown is that of the programs as they are now.
-    assert shown_code(again) == shown_code(read(path)), 'run `make notebooks NOTEBOOKS=%s`' % path[:4]
-    assert not os.path.exists(os.path.join(ROOT, path + '.part'))
+    _, codes = run(path, tmp_path)
+    assert all(map(notebooks.printed, codes))
+
+
+@pytest.mark.parametrize('path', EDITIONS)
+def test_code_is_that_of_the_programs(path):
+    notebook = read(path)
+    before = [cell.source for cell in notebook.cells]
+    notebooks.fill(notebook)
+    assert [cell.source for cell in notebook.cells] == before, 'run `make notebooks NOTEBOOKS=%s`' % path[:4]
+
+
+@pytest.mark.parametrize('path', NOTEBOOKS)
+def test_editions_have_the_same_code_outputs_and_answers(path):
+    one, other = read(path), read(notebooks.chinese(path))
+    assert [cell.cell_type for cell in one.cells] == [cell.cell_type for cell in other.cells]
+    assert code_cells(one) == code_cells(other)
+    assert [notebooks.answers(cell) for cell in one.cells] == [notebooks.answers(cell) for cell in other.cells]
 
 
 @pytest.mark.parametrize('path', NOTEBOOKS)
@@ -75,35 +76,114 @@ def test_stored_outputs_are_of_one_run_on_the_real_data(path):
     cells = code_cells(notebook)
     assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1)), \
         'run `make notebooks NOTEBOOKS=%s`' % path[:4]
-    # The first cell only prepares.
-    assert cells[0].outputs == [] and all(cell.outputs for cell in cells[1:])
-    assert not [cell.source for cell in cells for output in cell.outputs if output.output_type == 'error']
-    assert 'embedded sample' not in printed(notebook)
-    assert STORED[path[:4]] in printed(notebook)
+    assert not [cell.source for cell in cells for output in cell.outputs
+                if output.output_type == 'error' or output.get('name') == 'stderr']
+    assert all(text for cell in notebook.cells for _, text in notebooks.answers(cell))
 
 
-@pytest.mark.parametrize('path', NOTEBOOKS)
+@pytest.mark.parametrize('path', EDITIONS)
 def test_nothing_of_a_machine_is_stored(path):
     with open(os.path.join(ROOT, path), encoding='utf-8') as file:
         text = file.read()
     assert not re.findall(r'(?<![\w.])/(?:work|tmp|home|root|Users|var)\b.*', text)
-    assert len(text) < 400e3
+    assert len(text) < 1.5e6
+
+
+PROGRAM = '''"""A program."""
+import os
+
+STEPS = 3           # ours
+
+# Twice x.
+def double(x):
+    """Doc."""
+    y = (x +
+         x)
+    check(y)        # ours
+
+    return y
+
+
+def main():
+    a = 1
+    # Why.
+    b = double(a)
+    for i in range(STEPS):
+        print(i)
+
+    c = b
+'''
+
+
+@pytest.mark.parametrize('take, code', [
+    (['STEPS'], 'STEPS = 3           # ours'),
+    (['def double'], PROGRAM[PROGRAM.index('# Twice'):PROGRAM.index('\n\n\ndef main')]),
+    (['b = .. for i'], '# Why.\nb = double(a)\nfor i in range(STEPS):\n    print(i)'),
+    (['for i ..'], 'for i in range(STEPS):\n    print(i)\n\nc = b'),
+    (['a =', 'c ='], 'a = 1\n\nc = b'),
+    ([], PROGRAM[PROGRAM.index('import'):].strip('\n'))])
+def test_code_of(take, code, tmp_path):
+    (tmp_path / 'program.py').write_text(PROGRAM)
+    assert notebooks.code_of(str(tmp_path / 'program.py'), take) == code
+
+
+def test_code_of_replaces_and_refuses_what_is_not_there(tmp_path):
+    path = str(tmp_path / 'program.py')
+    (tmp_path / 'program.py').write_text(PROGRAM)
+    code = notebooks.code_of(path, ['y =', 'return'], [['y', 'z']])
+    assert code == 'z = (x +\n     x)\n\nreturn z'
+    assert 'check' not in notebooks.code_of(path, ['def double'], [['check(y)', '']])
+    with pytest.raises(ValueError, match="no statement begins with 'a ='"):
+        notebooks.code_of(path, ['c =', 'a ='])
+    with pytest.raises(ValueError, match='no .w. in what is taken'):
+        notebooks.code_of(path, ['c ='], [['w', 'v']])
 
 
 @pytest.mark.slow
-def test_a_cell_that_fails_is_an_error(tmp_path):
-    bad = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source) for source in (
-        'print(1)', 'import sys; sys.exit(2)')])
-    nbformat.write(bad, str(tmp_path / 'bad.ipynb'))
-    with pytest.raises(CellExecutionError, match='SystemExit'):
-        run(str(tmp_path / 'bad.ipynb'), tmp_path)
+def test_running_stores_code_outputs_and_answers_in_both_editions(tmp_path):
+    path = str(tmp_path / 'ch09.ipynb')
+    answer = '%s\n<details>\n\n```python\nprint(a + 1)\n```\n\n</details>'
+    write(path, 'a = 20', (answer % 'How many?', answer % '多少？'), 'a += 21\nprint(a, end="")')
+    notebooks.run(path)
+    one, other = read(path), read(notebooks.chinese(path))
+    # An answer runs after the last cell.
+    assert '```text\n42\n```' in one.cells[1].source and one.cells[1].source.startswith('How many?')
+    assert '```text\n42\n```' in other.cells[1].source and other.cells[1].source.startswith('多少？')
+    assert one.cells[2].outputs[0].text == '41' and code_cells(one) == code_cells(other)
+    # Run again, the same.
+    notebooks.run(path)
+    assert read(path) == one
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('cells, error', [
+    (['print(1)', 'import sys; sys.exit(2)'], 'SystemExit'),
+    ([('<details>\n\n```python\n1 / 0\n```\n', '')], 'ZeroDivisionError')])
+def test_a_cell_or_an_answer_that_fails_leaves_the_notebook(cells, error, tmp_path, monkeypatch, capsys):
+    path = str(tmp_path / 'ch09.ipynb')
+    write(path, *cells)
+    before = open(path).read()
+    with pytest.raises(CellExecutionError, match=error):
+        notebooks.run(path)
+    assert open(path).read() == before and len(os.listdir(str(tmp_path))) == 2
+
+
+def test_editions_that_differ_are_refused(tmp_path):
+    path = str(tmp_path / 'ch09.ipynb')
+    write(path, 'a = 1')
+    one, two = (nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell('') for _ in range(count)])
+                for count in (1, 2))
+    with pytest.raises(ValueError, match='differ at cell 0'):
+        notebooks.translate(read(path), one)
+    with pytest.raises(ValueError, match='differ at cell 1'):
+        notebooks.translate(one, two)
 
 
 @pytest.mark.slow
 def test_the_kernel_is_the_python_that_runs(tmp_path):
-    good = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell('import sys; print(sys.executable)')])
-    nbformat.write(good, str(tmp_path / 'good.ipynb'))
-    assert printed(run(str(tmp_path / 'good.ipynb'), tmp_path)).strip() == sys.executable
+    write(str(tmp_path / 'good.ipynb'), 'import sys; print(sys.executable)')
+    notebook, _ = run(str(tmp_path / 'good.ipynb'), tmp_path)
+    assert notebooks.printed(notebook.cells[0]).strip() == sys.executable
 
 
 def test_clean():
@@ -115,13 +195,12 @@ def test_clean():
     cell = nbformat.v4.new_code_cell('', outputs=[
         new_output('stream', name='stdout', text='Extracting /a/b.gz\n[worker 0] Extra'),
         new_output('stream', name='stdout', text='cting /a/b.gz\n\x1b[1mone\x1b[0m\n'),
-        new_output('stream', name='stdout', text='Saved /t/tmpab_1/ch02/x.png\n'),
+        new_output('stream', name='stdout', text='Saved /t/tmpab_1/runs/x.png\n'),
         new_output('stream', name='stderr', text='Extracting /a/b.gz\n'),
         new_output('display_data', {'text/plain': notebooks.ROOT + '/ch02/y.py', 'image/png': picture})])
-    notebook = nbformat.v4.new_notebook(cells=[cell])
-    notebooks.clean(notebook, '/t')
+    notebooks.clean([cell], '/t')
     stream, display = cell.outputs
-    assert stream.text == 'one\nSaved runs/ch02/x.png\n' and display.data['text/plain'] == 'ch02/y.py'
+    assert stream.text == 'one\nSaved runs/x.png\n' and display.data['text/plain'] == 'ch02/y.py'
     stored = Image.open(io.BytesIO(base64.b64decode(display.data['image/png'])))
     assert (np.array(stored.convert('RGB')) == pixels).all()
     assert len(display.data['image/png']) < len(picture)
@@ -131,3 +210,27 @@ def test_storing_the_sample_is_refused(monkeypatch):
     monkeypatch.setattr(sys, 'argv', ['notebooks.py'])
     with pytest.raises(SystemExit, match='TF_TUTORIAL_DATA=sample'):
         notebooks.main()
+
+
+def test_the_first_cell_without_data_and_network_goes_on_with_the_sample(monkeypatch, capsys):
+    import data
+    from companion import notebook
+    real = data.folder
+
+    def folder(name, data_dir=None, sample=False):
+        if not sample:
+            raise data.Unavailable('no network')
+        return real(name, data_dir, sample)
+    monkeypatch.setattr(data, 'folder', folder)
+    monkeypatch.delenv('TF_TUTORIAL_DATA')
+    monkeypatch.setenv('TF_TUTORIAL_RUNS', '')
+    monkeypatch.chdir(ROOT)
+    sample, mnist = notebook.start('mnist')
+    assert sample is True and os.path.isdir(mnist) and os.getcwd() == os.path.realpath(notebook.FOLDER.name)
+    assert 'no network: going on with the embedded sample' in capsys.readouterr().out
+
+
+def test_recorded():
+    from companion import notebook, printed
+    curve = notebook.recorded('mnist_train-seed1', r'After (\d+) training step\(s\), loss on training batch is (\S+)\.')
+    assert set(curve) >= set(printed.TRAIN_LOSS) and 2 < curve[1] < 4
