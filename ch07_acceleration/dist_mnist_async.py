@@ -7,18 +7,18 @@ On one machine, a parameter server (参数服务器) and two workers (计算服�
 
     python ch07_acceleration/launch.py dist_mnist_async.py --ps 1 --workers 2
 
-On a real cluster, one command a task (任务), or TF_CONFIG in place of the flags:
+On a real cluster, one command per task (任务), or TF_CONFIG instead of the flags:
 
     python ch07_acceleration/dist_mnist_async.py --job_name worker --task_index 0 \\
         --ps_hosts tf-ps0:2222,tf-ps1:2222 --worker_hosts tf-worker0:2222,tf-worker1:2222,tf-worker2:2222
 
 Shows between-graph replication (计算图之间分布式): each worker builds the whole computational graph;
 tf.train.replica_device_setter puts the variables of all these graphs on the same parameter servers, and
-each worker updates them with its own gradients (梯度), whatever the others did meanwhile: asynchronous
-updates (异步更新).
+each worker updates them with its own gradients (梯度), whatever the others have done in the meantime:
+asynchronous updates (异步更新).
 
 Worker 0 is the chief: it saves checkpoints, and evaluates at the end. Takes half a minute on two cores.
-Expect a test accuracy of 0.97 or more. Steps are counted over all workers; at the end each worker may do
+Expect a test accuracy of 0.97 or more. Steps are counted over all workers; at the end each worker may make
 two steps too many.
 """
 from companion import cli
@@ -47,7 +47,7 @@ SAVE_STEPS = 500
 REPORT_STEPS = 200
 
 
-# The listing is ours: the article has none. With --textbook the program is this much.
+# The listing is ours: the article has none. With --textbook, this is the whole program.
 def textbook(job_name, task_index, ps_hosts, worker_hosts, read_mnist):
     cluster = tf.train.ClusterSpec({"ps": ps_hosts, "worker": worker_hosts})
     server = tf.train.Server(cluster, job_name=job_name, task_index=task_index)
@@ -73,18 +73,18 @@ def train(cluster, task_index, mnist, server, MonitoredTrainingSession):
         learning_rate = tf.train.exponential_decay(
             LEARNING_RATE_BASE, global_step, mnist.train.num_examples // BATCH_SIZE, LEARNING_RATE_DECAY)
         train_op = tf.train.GradientDescentOptimizer(learning_rate).minimize(loss, global_step=global_step)
-        # Read after the update; fetched beside it, the step may be the one before.
+        # Read after the update; fetched together with it, the step may still be the old one.
         with tf.control_dependencies([train_op]):
             step_op = global_step.read_value()
 
-        # Made here, or the session would make one whose files lie on a parameter server.
+        # Made here, as the saver that the session would make writes its files on a parameter server.
         scaffold = tf.train.Scaffold(saver=tf.train.Saver(save_relative_paths=True))
 
     with MonitoredTrainingSession(
             master=server.target, is_chief=(task_index == 0), checkpoint_dir=MODEL_SAVE_PATH,
             scaffold=scaffold, hooks=[tf.train.StopAtStepHook(last_step=TRAINING_STEPS)],
             save_checkpoint_steps=SAVE_STEPS,
-            # This worker neither waits for the other workers nor falls with them.
+            # Without the other workers: this one neither waits for them nor fails with them.
             config=tf.ConfigProto(device_filters=["/job:ps", "/job:worker/task:%d" % task_index])) as sess:
         step = first_step = sess.run(global_step)
         own, start = 0, time.time()

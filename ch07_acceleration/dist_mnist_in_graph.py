@@ -1,11 +1,11 @@
 """Train article 3's network on MNIST on a cluster, from one program with one graph (in-graph replication).
 
-Article 7 TensorFlow 计算加速, section 分布式 TensorFlow, which describes this way as that of its program
-for several GPUs.
+Article 7 TensorFlow 计算加速, section 分布式 TensorFlow, which says that its program for several GPUs
+works this way.
 
     python ch07_acceleration/launch.py dist_mnist_in_graph.py --ps 1 --workers 2
 
-On a real cluster, one command a task (任务), or TF_CONFIG in place of the flags:
+On a real cluster, one command per task (任务), or TF_CONFIG instead of the flags:
 
     python ch07_acceleration/dist_mnist_in_graph.py --job_name worker --task_index 0 \\
         --ps_hosts tf-ps0:2222,tf-ps1:2222 --worker_hosts tf-worker0:2222,tf-worker1:2222,tf-worker2:2222
@@ -44,7 +44,7 @@ SAVE_STEPS = 250
 REPORT_STEPS = 100
 
 
-# The listing is ours: the article has none. With --textbook the program is this much.
+# The listing is ours: the article has none. With --textbook, this is the whole program.
 def textbook(job_name, task_index, ps_hosts, worker_hosts, read_mnist):
     cluster = tf.train.ClusterSpec({"ps": ps_hosts, "worker": worker_hosts})
     server = tf.train.Server(cluster, job_name=job_name, task_index=task_index)
@@ -87,10 +87,10 @@ def train(cluster, mnist, server, MonitoredTrainingSession):
 
     with device(0):
         train_op = opt.apply_gradients(average_gradients(tower_grads), global_step=global_step)
-        # Read after the update; fetched beside it, the step may be the one before.
+        # Read after the update; fetched together with it, the step may still be the old one.
         with tf.control_dependencies([train_op]):
             step_op = global_step.read_value()
-        # Made here, or the session would make one whose files lie on a parameter server.
+        # Made here, as the saver that the session would make writes its files on a parameter server.
         scaffold = tf.train.Scaffold(saver=tf.train.Saver(save_relative_paths=True))
 
     # No device filters: this session needs the whole cluster.

@@ -6,16 +6,16 @@ leaves the code to its repository.
     python ch07_acceleration/launch.py dist_mnist_sync.py --ps 1 --workers 2
     python ch07_acceleration/launch.py dist_mnist_sync.py --ps 1 --workers 3 -- --replicas 2
 
-On a real cluster, one command a task (任务), or TF_CONFIG in place of the flags:
+On a real cluster, one command per task (任务), or TF_CONFIG instead of the flags:
 
     python ch07_acceleration/dist_mnist_sync.py --job_name worker --task_index 0 \\
         --ps_hosts tf-ps0:2222,tf-ps1:2222 --worker_hosts tf-worker0:2222,tf-worker1:2222,tf-worker2:2222
 
 Shows synchronous updates (同步更新). As in dist_mnist_async.py each worker (计算服务器) has its own
 graph, and the variables lie on the parameter servers (参数服务器); but the gradients (梯度) are collected
-there, and one step is made with the mean of --replicas of them. With as many replicas as workers a step
-is the step of one machine with the larger batch, but for rounding. With fewer, the slowest workers are
-backups: their late gradients are dropped.
+there, and each step uses the mean of --replicas of them. With as many replicas as workers, a step equals,
+up to rounding, the step of one machine with a batch as large as all of theirs. With fewer, the slowest
+workers are backups: their late gradients are dropped.
 
 Worker 0 is the chief: it makes the steps, saves checkpoints, and evaluates at the end. Takes half a
 minute on two cores. Expect a test accuracy of 0.97 or more.
@@ -46,7 +46,7 @@ SAVE_STEPS = 250
 REPORT_STEPS = 100
 
 
-# The listing is ours: the article has none. With --textbook the program is this much.
+# The listing is ours: the article has none. With --textbook, this is the whole program.
 def textbook(job_name, task_index, ps_hosts, worker_hosts, replicas, read_mnist):
     cluster = tf.train.ClusterSpec({"ps": ps_hosts, "worker": worker_hosts})
     server = tf.train.Server(cluster, job_name=job_name, task_index=task_index)
@@ -83,23 +83,23 @@ def train(cluster, task_index, replicas, mnist, server, SyncReplicasOptimizer, M
         # each; a worker can still take the token of one that is late to fetch it, or dead.
         sync_hook = opt.make_session_run_hook(is_chief, num_tokens=0)
 
-        # Made here, or the session would make one whose files lie on a parameter server.
+        # Made here, as the saver that the session would make writes its files on a parameter server.
         scaffold = tf.train.Scaffold(saver=tf.train.Saver(save_relative_paths=True))
 
     with MonitoredTrainingSession(
             master=server.target, is_chief=is_chief, checkpoint_dir=MODEL_SAVE_PATH,
             scaffold=scaffold, hooks=[sync_hook, tf.train.StopAtStepHook(last_step=TRAINING_STEPS)],
             save_checkpoint_steps=SAVE_STEPS,
-            # At the end the chief's thread waits for gradients that do not come: not the default of two
-            # minutes.
+            # At the end a thread of the chief waits for gradients that no longer come; the default is to wait
+            # two minutes for it.
             stop_grace_period_secs=2,
-            # A session on the parameter servers and this worker alone.
+            # This session uses only the parameter servers and this worker.
             config=tf.ConfigProto(device_filters=["/job:ps", "/job:worker/task:%d" % task_index])) as sess:
         step = first_step = sess.run(global_step)
         own, start = 0, time.time()
         while not sess.should_stop():
             xs, ys = mnist.train.next_batch(BATCH_SIZE)
-            # The value of train_op is that of the token it waited for: the step that was just made.
+            # train_op returns the token that it waited for: the number of the step just made.
             step, loss_value = sess.run([train_op, loss], feed_dict={x: xs, y_: ys})
             cli.check_loss(loss_value, step, LEARNING_RATE_BASE, '--learning_rate_base')        # ours
             own += 1

@@ -2,11 +2,11 @@
 
 Article 7 TensorFlow 计算加速, section 分布式 TensorFlow, the first program.
 
-    python ch07_acceleration/hello_cluster.py           # or shut in: launch.py hello_cluster.py
+    python ch07_acceleration/hello_cluster.py           # or, isolated: launch.py hello_cluster.py
 
-Shows that a session (会话) needs nothing but the server's address, its target. Although it is called a local
-server, it listens on every network interface, with no password, while the program runs; launch.py shuts it
-in. Takes four seconds. Expect Hello, distributed TensorFlow!
+Shows that a session (会话) needs only the server's address, its target. Despite its name, a local server
+listens on every network interface, without a password, as long as the program runs; launch.py isolates it
+from the network. Takes four seconds. Expect Hello, distributed TensorFlow!
 """
 from companion import cli
 
@@ -16,7 +16,7 @@ import tensorflow as tf
 def program():
     c = tf.constant("Hello, distributed TensorFlow!")
 
-    # A cluster of this process alone, at a port that is free.
+    # A cluster of this one process, on a free port.
     server = tf.train.Server.create_local_server()
 
     # What runs in this session runs on the cluster.

@@ -1,22 +1,22 @@
 """Run a distributed program of this chapter on this machine with one command, and end all its tasks (任务).
 
 Article 7 TensorFlow 计算加速, sections 分布式 TensorFlow and 使用 Caicloud TaaS 平台运行分布式
-TensorFlow: a hundred machines mean a hundred log-ins, and nothing starts a dead program again. On one
-machine this launcher does both.
+TensorFlow: a hundred machines mean a hundred log-ins, and no dead program is started again. On one machine,
+this launcher starts all tasks, and starts them again with --restarts.
 
     python ch07_acceleration/launch.py dist_mnist_async.py --ps 1 --workers 2
     python ch07_acceleration/launch.py dist_mnist_sync.py --workers 3 -- --training_steps 500 --replicas 2
     python ch07_acceleration/launch.py two_tasks_first.py two_tasks_second.py -- --pin
 
-It picks free ports, shows what each task prints, in colours on a terminal, and writes it to a log for
-each task. Flags of the program come after --. When a task fails and --restarts is used up, the others go
-on as far as they can, and the status is 1 at the end. When no worker is left, parameter servers that are
-still there are ended. When the time limit is over, or when the launcher itself is interrupted or killed,
-every task is ended: nothing stays behind.
+It picks free ports, shows what each task prints, in colours on a terminal, and writes it to one log per
+task. Flags of the program come after --. When a task fails and --restarts is used up, the others go on as
+far as they can, and the exit status is 1. When no worker is left, the launcher ends the parameter servers
+that still run. When the time limit is over, or when the launcher itself is interrupted or killed, it ends
+every task: nothing stays behind.
 
-tf.train.Server listens on every network interface, lets in everyone, and lets them read and write files. So
-by default all runs in its own network namespace, which only its own processes reach; where the system
-has none (Linux has, some containers forbid it), a notice says so.
+tf.train.Server listens on every network interface, lets everyone in, and lets them read and write files. So
+by default all tasks run in a network namespace of their own, which no other program can reach. This needs
+Linux, and some containers forbid it; a notice then says so.
 
 Takes as long as the program, and two seconds.
 """
@@ -41,7 +41,7 @@ PS = 1
 WORKERS = 2
 TIMEOUT = 600.0
 RESTARTS = 0
-# Seconds that what still serves has to end when its last client has ended.
+# Seconds that servers have to end by themselves after their last client has ended.
 GRACE_SECS = 10.0
 REPEAT = 1
 LOGS = "runs/ch07_acceleration/launch/"
@@ -53,7 +53,7 @@ def notice(reason):
     """Say on stderr that the tasks are open to the network."""
     print('''
 *** NOTICE: no network namespace (%s).
-*** Each task listens on EVERY network interface of this machine, with no password: who reaches the port
+*** Each task listens on EVERY network interface of this machine, with no password: whoever reaches the port
 *** can run operations, and read and write files as you. Go on only on a network that you trust.
 ''' % reason, file=sys.stderr, flush=True)
 
@@ -106,7 +106,7 @@ PRINTING = threading.Lock()
 
 
 def stop(processes):
-    """End what still runs: ask, and after two seconds force."""
+    """End the processes that still run: SIGTERM, and SIGKILL after two seconds."""
     running = [process for process in processes if process.popen.poll() is None]
     for process in running:
         process.signal(signal.SIGTERM)
@@ -175,7 +175,7 @@ def run_tasks(tasks, clients, enough, logs):
             late = ', '.join(names)
             if running and alone_since and time.time() > alone_since + GRACE_SECS:
                 for process in running:
-                    process.say('still runs, and nobody is left to run for: ended by the launcher')
+                    process.say('still runs, but no client is left: ended by the launcher')
                 stopped = '; stopped after %g s: %s' % (GRACE_SECS, late)
                 break
             if running and time.time() > limit:
@@ -194,7 +194,7 @@ def place(program):
 
 
 def find(program):
-    """Return the file name of a program of this chapter, named so or by its path; None for all else."""
+    """Return the file name of a program of this chapter, given by name or path; None for anything else."""
     name = os.path.basename(program)
     known = re.match(r'(dist_mnist|two_tasks|hello_cluster)\w*\.py$', name) and os.path.exists(place(name))
     if known and (name == program or os.path.realpath(program) == os.path.realpath(place(name))):
@@ -259,15 +259,15 @@ def parse(argv):
                         help='dist_mnist_async.py, dist_mnist_sync.py, dist_mnist_in_graph.py, '
                              'hello_cluster.py, or both of the two tasks; its own flags come last, after --')
     parser.add_argument('--no_namespace', action='store_true',
-                        help='stay in the network of the machine, where everyone reaches the tasks')
+                        help='stay in the network of the machine, where others can reach the tasks')
     parser.add_argument('--inside', action='store_true', help=argparse.SUPPRESS)
     parser.add_constants(globals(), count_or_zero, RESTARTS='how often a task that fails is started again')
     parser.add_constants(
         globals(),
         PS='parameter servers',
         WORKERS='workers',
-        TIMEOUT='seconds until all is stopped',
-        GRACE_SECS='seconds that what still serves has to end when its last client has ended',
+        TIMEOUT='seconds until every task is stopped',
+        GRACE_SECS='seconds that servers have to end by themselves after their last client has ended',
         REPEAT='number of runs, one after the other, each in a new folder of checkpoints',
         LOGS='folder of the logs, one for each task')
     args = parser.parse(argv)
@@ -275,7 +275,7 @@ def parse(argv):
         parser.error('no program: see the examples')
     for program in args.programs:
         if not find(program):
-            parser.error('%s is no distributed program of ch07_acceleration' % program)
+            parser.error('%s is not a distributed program of ch07_acceleration' % program)
     args.programs = [find(program) for program in args.programs]
     if args.programs[0].startswith('two_tasks') and len(args.programs) != 2:
         parser.error('the two tasks wait for each other: name both')

@@ -6,8 +6,8 @@ Article 7 TensorFlow 计算加速, section 多 GPU 并行: the file at DATA_PATH
 
 Writes the 60,000 training images to DATA_PATH and the 10,000 test images to TEST_PATH. A record is a
 tf.train.Example of three features: image_raw, the bytes of the pixels, 0 to 255, row by row; pixels, their
-number, 784; label, 0 to 9. A file takes its place only after it was read back and is what was written.
-multi_gpu_mnist.py does all this itself if the files are missing. Takes five seconds; expect 51.6 and 8.6 MB.
+number, 784; label, 0 to 9. A file gets its name only after it has been read back and found intact.
+multi_gpu_mnist.py makes missing files itself. Takes five seconds; expect 51.6 and 8.6 MB.
 """
 from companion import cli
 
@@ -45,7 +45,7 @@ def convert(images, labels, path):
         labels: n integers.
         path: the file. Its folder is made; an older file is replaced.
     Raises:
-        cli.UserError: the file cannot be written, or the disk gives back other bytes.
+        cli.UserError: the file cannot be written, or what is read back is not what was written.
     """
     folder = os.path.dirname(os.path.abspath(path))
     part = None
@@ -62,8 +62,8 @@ def convert(images, labels, path):
         for record in tf.python_io.tf_record_iterator(part):
             read.update(record)
         if read.digest() != written.digest():
-            raise cli.UserError('%s: the disk gives back other bytes than were written' % path)
-        os.chmod(part, 0o644)                    # temporary files are their owner's alone
+            raise cli.UserError('%s: what is read back is not what was written; is the disk damaged?' % path)
+        os.chmod(part, 0o644)                    # mkstemp makes files that only their owner can read
         os.replace(part, path)
     except (OSError, tf.errors.OpError) as error:
         raise cli.UserError('cannot write %s (%s): free some space, or choose another --data_path and '
@@ -75,7 +75,7 @@ def convert(images, labels, path):
 
 def make(mnist_dir, part, path):
     """Write the record file of one part of MNIST, 'train' or 'test', and say so."""
-    # uint8 keeps the pixels as they are, 0 to 255; no images are set apart for validation.
+    # uint8 keeps the pixels as they are, 0 to 255; none are set aside for validation.
     mnist = input_data.read_data_sets(mnist_dir, dtype=tf.uint8, validation_size=0)
     data = getattr(mnist, part)
     convert(data.images, data.labels, path)
@@ -83,7 +83,7 @@ def make(mnist_dir, part, path):
 
 
 def check(path):
-    """Read a record file to its end, and compare each record with its check sums.
+    """Read a whole record file, and compare each record with its checksums.
 
     Returns:
         The number of records.
@@ -106,7 +106,7 @@ def check(path):
         raise cli.UserError('%s cannot be read (%s): mnist_to_tfrecords.py makes such files' % (
             path, error.message.split('; ')[-1]))
     except (DecodeError, IndexError, ValueError):
-        raise cli.UserError('%s: record %d is no image of 784 pixels with image_raw, pixels and label: '
+        raise cli.UserError('%s: record %d is not an image of 784 pixels with image_raw, pixels and label: '
                             'mnist_to_tfrecords.py makes such files' % (path, count))
     if not count:
         raise cli.UserError('%s is empty: delete it, and mnist_to_tfrecords.py makes it again' % path)
@@ -145,7 +145,7 @@ def ready(mnist_dir, part, path, ours):
         with gzip.open(os.path.join(mnist_dir, name)) as labels:
             _, expected = struct.unpack('>II', labels.read(8))
         if count != expected:
-            raise cli.UserError('%s has %d records in place of %d: delete it, and it is made again' % (
+            raise cli.UserError('%s has %d records instead of %d: delete it, and it is made again' % (
                 path, count, expected))
     return count
 

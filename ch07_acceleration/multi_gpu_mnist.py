@@ -9,13 +9,13 @@ Article 7 TensorFlow 计算加速, section 多 GPU 并行.
 Shows synchronous data parallelism. In each step, every GPU computes the gradients of its own batch with the
 same variables, which are on the CPU; the mean of these gradients then updates the variables once. A copy of
 the network on its device is called a tower. The program uses the GPUs of the machine, at most N_GPU; without
-a GPU, each tower is on its own CPU device, all of them on the same cores: the same training, but no faster.
-Missing record files are made first. Started again, training resumes from its checkpoint.
+a GPU, each tower gets its own CPU device. These share the cores: the same training, but no faster. Missing
+record files are made first. When started again, the program resumes from its checkpoint.
 
 Takes 40 seconds on two cores. Expect a loss of 20 to 80 at step 10 (article: 71.90; see The first losses
 in the chapter's README), 0.1 to 5 from step 900 on (article: 0.66 and 1.56 at steps 980 and 990), and a test
 accuracy of 0.93. The loss starts this high because pixels are from 0 to 255; in article 3 they are from 0 to
-1, and the learning rate is 0.8 in place of 0.001. A seed repeats the initial weights, not the whole training:
+1, and the learning rate is 0.8 instead of 0.001. A seed repeats the initial weights, not the whole training:
 the queue shuffles differently each time.
 """
 from companion import checkpoint, cli
@@ -89,9 +89,9 @@ def get_input():
         min_after_dequeue=min_after_dequeue)
 
 
-# The loss (损失函数) of one tower: cross entropy (交叉熵) and regularization (正则化). All towers add their
-# regularization losses to the one collection (集合) 'losses'; the name scope (命名空间), such as 'GPU_1/',
-# selects this tower's.
+# The loss (损失函数) of one tower: cross entropy (交叉熵) plus regularization (正则化). All towers add their
+# regularization losses to the same collection (集合), 'losses'; the name scope (命名空间), for example
+# 'GPU_1/', selects those of this tower.
 def get_loss(x, y_, regularizer, scope):
     # The network of article 3; the print says that of article 4 (erratum 7.15).
     y = inference(x, regularizer)
@@ -117,15 +117,15 @@ def average_gradients(tower_grads):
         grad = tf.concat(grads, 0)
         grad = tf.reduce_mean(grad, 0)
 
-        # The towers share their variables, so the first tower's will do.
+        # The towers share their variables, so take the first tower's.
         v = grad_and_vars[0][1]
         grad_and_var = (grad, v)
         average_grads.append(grad_and_var)
     return average_grads
 
 
-# The printed main. Here `main`, below, reads the flags and calls this; get_input is an argument, as
-# extras/multi_gpu_mnist_tfdata.py has another.
+# The printed main. Our `main`, below, parses the flags and calls it. get_input is an argument because
+# extras/multi_gpu_mnist_tfdata.py passes its own.
 def train(args, get_input):
     # Everything not placed explicitly runs on the CPU: input, mean and update. (设备: device)
     with tf.Graph().as_default(), tf.device('/cpu:0'):
@@ -167,7 +167,7 @@ def train(args, get_input):
                 tf.summary.histogram(
                     'gradients_on_average/%s' % var.op.name, grad)
 
-        # One update of the variables with it.
+        # Update the variables once, with this mean.
         apply_gradient_op = opt.apply_gradients(
             grads, global_step=global_step)
         for var in tf.trainable_variables():
@@ -180,7 +180,7 @@ def train(args, get_input):
         variables_averages_op = variable_averages.apply(
             tf.trainable_variables())
 
-        # A step is both.
+        # One training step does both.
         train_op = tf.group(apply_gradient_op, variables_averages_op)
         # Relative paths: a folder that was moved or copied still finds its checkpoints.
         saver = tf.train.Saver(tf.global_variables(), save_relative_paths=True)
@@ -238,7 +238,7 @@ def train(args, get_input):
         print("Trained %d step(s); checkpoints in %s" % (TRAINING_STEPS, MODEL_SAVE_PATH))
 
 
-# What the article does not have: CPU devices in place of GPUs, resuming, damaged records, evaluation, flags.
+# What the article does not have: CPU devices instead of GPUs, resuming, damaged records, evaluation, flags.
 
 TEST_PATH = "runs/ch07_acceleration/test.tfrecords"
 

@@ -1,17 +1,17 @@
-"""The first of two tasks (任务): it waits until the second has started, too.
+"""Start the first of two tasks (任务); it waits until the second one has started, too.
 
 Article 7 TensorFlow 计算加速, section 分布式 TensorFlow, the programs of a cluster (集群) with two tasks.
 
     python ch07_acceleration/two_tasks_first.py         # in one terminal
-    python ch07_acceleration/two_tasks_second.py        # in another one
+    python ch07_acceleration/two_tasks_second.py        # in another terminal
     python ch07_acceleration/launch.py two_tasks_first.py two_tasks_second.py       # or both with one command
 
-Shows that a session on a cluster begins when all of its tasks are there. Takes five seconds. Expect the
-constant on task 0, and Hello from server1!
+Shows that a session on a cluster starts only when all tasks of the cluster run. Takes five seconds. Expect
+the constant on task 0, and Hello from server1!
 
-As printed, both would stay in server.join() forever. Here both end when both have printed their line, and
-the first gives up when the second does not come within --wait_secs. TF_TUTORIAL_VERBOSE=1 also shows
-TensorFlow's own log: it says `CreateSession still waiting` every ten seconds where the article has
+As printed, both would stay in server.join() forever. Here both end once both have printed their line, and
+the first gives up if the second does not start within --wait_secs. TF_TUTORIAL_VERBOSE=1 also shows
+TensorFlow's own log, which says `CreateSession still waiting` every ten seconds where the article has
 `failed to connect`.
 """
 from companion import cli
@@ -44,7 +44,7 @@ def program(before_join):
     server.join()
 
 
-# What the article does not have: flags, an end, and limits for all that waits.
+# What the article does not have: flags, a way to end, and a time limit for waiting.
 
 WAIT_SECS = 300.0
 
@@ -60,7 +60,7 @@ def add_flags(parser):
 
 
 def find_task(parser, args, index):
-    """Return the task of the flags. A blank in an address, as in the print, is dropped."""
+    """Return the Task that the flags describe. A blank in an address, as in the print, is dropped."""
     args.task0, = dist_cluster.addresses(parser, args.task0, '--task0')
     args.task1, = dist_cluster.addresses(parser, args.task1, '--task1')
     hosts = dist_cluster.addresses(parser, '%s,%s' % (args.task0, args.task1), '--task0, --task1')

@@ -1,4 +1,4 @@
-"""The second of two tasks (任务): what it defines runs on the first one, unless it is placed explicitly.
+"""Start the second of two tasks (任务): what it defines runs on the first task, unless placed explicitly.
 
 Article 7 TensorFlow 计算加速, section 分布式 TensorFlow, the programs of a cluster (集群) with two tasks.
 
@@ -6,9 +6,9 @@ Article 7 TensorFlow 计算加速, section 分布式 TensorFlow, the programs of
     python ch07_acceleration/two_tasks_second.py --pin      # the article's last variant, with tf.device
     python ch07_acceleration/launch.py two_tasks_first.py two_tasks_second.py       # or both with one command
 
-Shows that a session sees the devices (设备) of the whole cluster, and takes the first one, of task 0, for an
-operation without a device; with tf.device("/job:local/task:1") it is task 1. Takes five seconds. Expect the
-constant on task 0, with --pin on task 1, and Hello from server2!
+Shows that a session sees the devices (设备) of the whole cluster, and runs an operation without a device on
+the first of them, which is task 0's; tf.device("/job:local/task:1") puts it on task 1. Takes five seconds.
+Expect the constant on task 0, or with --pin on task 1, and Hello from server2!
 """
 from companion import cli
 
@@ -17,7 +17,7 @@ import tensorflow as tf
 from ch07_acceleration import two_tasks_first
 from ch07_acceleration.extras import dist_robust
 
-# The addresses of the two tasks: each program of a cluster names the same ones.
+# The addresses of the two tasks, the same in every program of the cluster.
 TASK0 = "localhost:2222"
 TASK1 = "localhost:2223"
 WAIT_SECS = two_tasks_first.WAIT_SECS

@@ -293,7 +293,7 @@ def test_a_record_file_is_whole_or_is_not(tmp_path, monkeypatch):
     monkeypatch.undo()
     # A disk that gives back other bytes.
     monkeypatch.setattr(tf.python_io, 'tf_record_iterator', lambda path: iter([b'other']))
-    with pytest.raises(cli.UserError, match='a.tfrecords.* other bytes'):
+    with pytest.raises(cli.UserError, match='a.tfrecords.* is not what was written'):
         module.convert(np.zeros((3, 784), np.uint8), [1, 2, 3], path)
     assert open(path, 'rb').read() == before and os.listdir(str(tmp_path)) == ['a.tfrecords']
     with pytest.raises(cli.UserError, match='cannot write .*--data_path'):
@@ -357,13 +357,13 @@ def test_records_of_something_else_are_named(tmp_path):
         with tf.python_io.TFRecordWriter(path) as writer:
             writer.write(example.SerializeToString())
         if change:
-            with pytest.raises(cli.UserError, match='bad.tfrecords: record 0 is no image'):
+            with pytest.raises(cli.UserError, match='bad.tfrecords: record 0 is not an image'):
                 load(RECORDS).check(path)
         else:
             assert load(RECORDS).check(path) == 1
     with tf.python_io.TFRecordWriter(path) as writer:
         writer.write(b'no example')
-    with pytest.raises(cli.UserError, match='bad.tfrecords: record 0 is no image'):
+    with pytest.raises(cli.UserError, match='bad.tfrecords: record 0 is not an image'):
         load(RECORDS).check(path)
 
 
@@ -397,7 +397,7 @@ def test_record_files_of_ours_that_lack_records(run_script, tmp_path):
     size = os.path.getsize(str(path)) // 11235
     with open(str(path), 'r+b') as file:
         file.truncate(11234 * size)
-    with pytest.raises(cli.UserError, match='data.tfrecords has 11234 records in place of 11235: delete'):
+    with pytest.raises(cli.UserError, match='data.tfrecords has 11234 records instead of 11235: delete'):
         run_script(QUEUE)
 
 
@@ -859,7 +859,7 @@ def test_the_printed_summary_writer_is_gone(tmp_path):
 
 
 @pytest.mark.parametrize('line', [
-    # get_input's `features` and `return`, average_gradients' inner loop and `return`, and a tower's name scope.
+    # get_input's `features` and `return`, average_gradients' inner loop and `return`, a tower's name scope.
     '    features = tf.parse_single_example(\n', '    return tf.train.shuffle_batch(\n',
     '            expanded_g = tf.expand_dims(g, 0)\n', '    return average_grads\n',
     "                    with tf.name_scope('GPU_%d' % i) as scope:\n"])

@@ -640,7 +640,7 @@ def test_the_textbook_programs_train(start, program):
     assert launched.end() == 0 and not launched.alive()
     assert accuracy(launched)[0] == 300 and accuracy(launched)[1] > 0.5
     for task in tasks_of(2, 1):
-        served = '[%s] still runs, and nobody is left to run for: ended by the launcher' % task
+        served = '[%s] still runs, but no client is left: ended by the launcher' % task
         assert (served in launched.lines) == (task != 'worker 0')
 
 
@@ -819,7 +819,7 @@ def test_what_serves_is_ended_after_its_last_client(launcher, tmp_path, capsys):
     assert time.time() - start > 0.8 and stopped == '; stopped after 0.5 s: ps 0'
     out = capsys.readouterr().out
     assert '[worker 1] ended with status 0' in out
-    assert '[ps 0] still runs, and nobody is left to run for: ended by the launcher' in out
+    assert '[ps 0] still runs, but no client is left: ended by the launcher' in out
     # Each of the two tasks needs the other.
     with pytest.raises(cli.UserError, match='^two ended with status 3; stopped after 0.5 s: one; logs in'):
         launcher.run_tasks([('one', SERVES), ('two', FAILS)], ['one', 'two'], all, str(tmp_path))
@@ -857,9 +857,9 @@ def test_a_batch_that_is_too_large(monkeypatch):
 
 
 def test_launcher_refuses_other_programs(run_script, capsys):
-    for arguments, message in ((['mnist_train.py'], 'is no distributed program'),
-                               (['dist_mnist_none.py'], 'is no distributed program'),
-                               (['elsewhere/dist_mnist_async.py'], 'is no distributed program'),
+    for arguments, message in ((['mnist_train.py'], 'is not a distributed program'),
+                               (['dist_mnist_none.py'], 'is not a distributed program'),
+                               (['elsewhere/dist_mnist_async.py'], 'is not a distributed program'),
                                ([], 'no program: see the examples'),
                                (['two_tasks_first.py'], 'name both'),
                                (['dist_mnist_async.py', '--training_steps', '5'],
@@ -1104,7 +1104,7 @@ def test_speed_of_a_cluster(monkeypatch):
     speed = load(CHAPTER + 'extras/dist_speed.py')
     monkeypatch.setattr(speed, 'EXAMPLES', 500)
     assert speed.cluster_speed(['--sample'], 'dist_mnist_sync.py', 1, 20) > 0
-    with pytest.raises(cli.UserError, match='none.py with 1 worker.* failed: .*is no distributed program'):
+    with pytest.raises(cli.UserError, match='none.py with 1 worker.* failed: .*is not a distributed program'):
         speed.cluster_speed(['--sample'], 'dist_mnist_none.py', 1, 20)
 
 
