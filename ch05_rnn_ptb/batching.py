@@ -5,8 +5,8 @@ Article 5 循环神经网络简介, section 自然语言建模, figure 6.
     python ch05_rnn_ptb/batching.py
 
 Saves the figure for the beginning of the training text, cut by the function itself: each of the BATCH_SIZE
-rows is one stretch of the text, each colour one batch. What stays white is not used as input: the last
-word (or words) of each row, and the words that do not fill a row. Takes four seconds.
+rows is one stretch of the text, each colour one batch. White words are not used as input: the last word
+(or words) of each row, and those at the end that do not fill a row. Takes four seconds.
 """
 from companion import cli, figures
 

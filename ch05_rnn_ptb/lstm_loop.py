@@ -4,12 +4,12 @@ Article 5 循环神经网络简介, section 长短时记忆网络 (LSTM) 结构,
 
     python ch05_rnn_ptb/lstm_loop.py
 
-Shows the printed loop on a task that fills its gaps: to predict the next value of a sine wave. Prints the
-variables, which are four however long the sequence; the loss as training goes on; and that the gates'
-formulas in NumPy give the same output. BasicLSTMCell has no peephole connections: its gates see the input
+Shows the printed loop on a task that fills its gaps: predicting the next value of a sine wave. Prints the
+variables, four of them however long the sequence; the loss during training; and that the formulas of the
+门 (gates) in NumPy give the same output. BasicLSTMCell has no peephole connections: its gates see the input
 x and the output h only, not the state c; the text says that they do. At the end: what becomes of a state
-when the gates are fully open or closed, at 1 or 0. Takes five seconds. Expect a loss that falls below a
-tenth of the first, and states of 0.5, 0.25, 0.75 and 0.
+when the gates are fully open, at 1, or closed, at 0. Takes five seconds. Expect a loss that falls below a
+tenth of the first one, and states of 0.5, 0.25, 0.75 and 0.
 """
 from companion import cli
 
@@ -31,7 +31,7 @@ def forward(inputs, lstm_hidden_size, batch_size, num_steps):
     Returns:
         The cell, the last lstm_output [batch_size, lstm_hidden_size], and the loss, summed over the steps.
     """
-    # 长短时记忆 (long short-term memory).
+    # 长短时记忆 (long short-term memory); its variables are created in the first step of the loop.
     lstm = tf.nn.rnn_cell.BasicLSTMCell(lstm_hidden_size)
     state = lstm.zero_state(batch_size, tf.float32)
     loss = 0.0

@@ -21,9 +21,9 @@ def perplexity(probabilities):
     """The 复杂度 (perplexity) of a sequence by the article's three formulas, and by the mean logarithm.
 
     Args:
-        probabilities: of each word, given the words before it: floats over 0.
+        probabilities: of each word, given the words before it; floats over 0.
     Returns:
-        Four floats, equal but for rounding. The first three are inf when the product is too small.
+        Four floats, equal up to rounding. The first three are inf when the product is too small.
     """
     m = len(probabilities)
     with np.errstate(divide='ignore', over='ignore'):

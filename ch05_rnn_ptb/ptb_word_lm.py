@@ -1,4 +1,4 @@
-"""Train a language model on the Penn Treebank (PTB): two LSTM layers that predict the next word.
+"""Train a 语言模型 (language model) on the Penn Treebank (PTB): two LSTM layers predict the next word.
 
 Article 5 循环神经网络简介, section 自然语言建模, the last program.
 
@@ -27,7 +27,7 @@ DATA_PATH = ''                  # a folder with three text files of your own; by
 
 HIDDEN_SIZE = 200               # 隐藏层 (hidden layer): units of an LSTM layer, and length of a word vector
 NUM_LAYERS = 2
-VOCAB_SIZE = 10000              # 9998 words, <eos> and <unk>
+VOCAB_SIZE = 10000              # 词典 (vocabulary): 9998 words, <eos> and <unk>
 
 LEARNING_RATE = 1.0             # 学习速率 (learning rate)
 TRAIN_BATCH_SIZE = 20           # rows of a training batch
@@ -36,11 +36,11 @@ TRAIN_NUM_STEP = 35             # words per row, 截断 (truncation): gradients 
 # Evaluation needs no gradients, hence no truncation: the data are one long sequence.
 EVAL_BATCH_SIZE = 1
 EVAL_NUM_STEP = 1
-NUM_EPOCH = 2                   # 轮 (epochs): times to go through the training data
-KEEP_PROB = 0.5                 # share of the units that dropout keeps
+NUM_EPOCH = 2                   # 轮 (epochs): passes over the training data
+KEEP_PROB = 0.5                 # probability that dropout keeps a unit
 MAX_GRAD_NORM = 5               # 梯度膨胀 (exploding gradients): larger ones are scaled down to this norm
 
-SHARE_CELL = False              # ours; True: all layers are one, as the print comes to on 1.15
+SHARE_CELL = False              # ours; True: all layers share their weights, as the printed code does on 1.15
 
 
 class PTBModel(object):
@@ -66,7 +66,7 @@ class PTBModel(object):
         self.targets = tf.placeholder(tf.int32, [batch_size, num_steps])
 
         # Printed: one lstm_cell, and below [lstm_cell] * NUM_LAYERS. On 1.15 a cell owns its variables, so
-        # all layers would be one (extras/shared_layers.py). Here each layer has its own cell.
+        # all layers would share them (extras/shared_layers.py). Here each layer has its own cell.
         cells = []
         for _ in range(NUM_LAYERS):
             lstm_cell = tf.nn.rnn_cell.BasicLSTMCell(HIDDEN_SIZE)
@@ -78,7 +78,7 @@ class PTBModel(object):
 
         self.initial_state = cell.zero_state(batch_size, tf.float32)
 
-        # 单词向量 (word vector): each word's is a row of this matrix, and is learnt like any weight.
+        # 单词向量 (word vector): one row of this matrix for each word, learned like any other weight.
         embedding = tf.get_variable("embedding", [VOCAB_SIZE, HIDDEN_SIZE])
 
         # [batch_size, num_steps] identifiers become [batch_size, num_steps, HIDDEN_SIZE] numbers.
@@ -253,10 +253,10 @@ def add_constants(parser):
         LEARNING_RATE='learning rate',
         TRAIN_BATCH_SIZE='rows of a training batch',
         TRAIN_NUM_STEP='words per row of a training batch',
-        NUM_EPOCH='times to go through the training data')
+        NUM_EPOCH='passes over the training data')
     parser.add_constants(globals(), cli.non_negative_float,
                          MAX_GRAD_NORM='global norm to which larger gradients are clipped')
-    parser.add_constants(globals(), cli.fraction, KEEP_PROB='share of the units that dropout keeps, over 0')
+    parser.add_constants(globals(), cli.fraction, KEEP_PROB='probability that dropout keeps a unit, over 0')
 
 
 def parse(parser, argv):
@@ -281,7 +281,8 @@ def prepare(argv):
         EVAL_BATCH_SIZE='rows of a batch in evaluation',
         EVAL_NUM_STEP='words per row in evaluation')
     parser.add_argument('--share_cell', action='store_true',
-                        help='one cell for all layers, as the print comes to on 1.15 (default: %(default)s)')
+                        help='one cell for all layers, which then share their weights, as printed on 1.15 '
+                             '(default: %(default)s)')
     args = parse(parser, argv)
     tf.reset_default_graph()
     tf.set_random_seed(args.seed)

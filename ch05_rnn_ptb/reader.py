@@ -1,4 +1,4 @@
-"""Read the Penn Treebank text (PTB) as word identifiers, and cut it into batches.
+"""Read the Penn Treebank text (PTB) as word identifiers (单词 ID), and cut it into batches.
 
 Article 5 循环神经网络简介, section 自然语言建模. A library: reader_demo.py uses it, and gets the printed
 output, number by number.
@@ -13,8 +13,8 @@ import os
 
 import numpy as np
 
-EOS = '<eos>'       # stands for the end of a line, which is the end of a sentence
-UNK = '<unk>'       # stands for rare words, already in the files
+EOS = '<eos>'       # 语句结束标识符 (end of a sentence): replaces the end of each line
+UNK = '<unk>'       # 稀有单词标识符 (rare word): already in the files
 
 
 def ptb_raw_data(data_path):
@@ -63,7 +63,7 @@ def ptb_iterator(raw_data, batch_size, num_steps):
         yield x, y
 
 
-# What these two are made of.
+# What the two functions use.
 
 def read_words(path):
     """Return a text file's words as a list of str, with EOS at the end of each line.

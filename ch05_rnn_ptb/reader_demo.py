@@ -1,4 +1,4 @@
-"""Read the Penn Treebank (PTB) as word identifiers, and its first batch.
+"""Read the Penn Treebank (PTB) as word identifiers (单词 ID), and its first batch.
 
 Article 5 循环神经网络简介, section 自然语言建模, the two programs for ptb_raw_data and ptb_iterator.
 

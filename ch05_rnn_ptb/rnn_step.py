@@ -1,12 +1,12 @@
-"""Run the simplest recurrent network, one tanh layer, over two time steps: by hand and by TensorFlow.
+"""Run the simplest 循环神经网络 (recurrent network), one tanh layer, by hand and by TensorFlow.
 
 Article 5 循环神经网络简介, section 循环神经网络简介, figure 4.
 
     python ch05_rnn_ptb/rnn_step.py
 
-Shows that a step is a fully connected layer whose input is the previous state beside the new example, and
-that all steps use the same weights. The article gives the figure without numbers; these are ours. Takes
-three seconds. Expect the same states twice.
+Shows two steps. Each is a fully connected layer whose input is the previous 状态 (state) joined with the
+new example, and both share the same weights. The article gives the figure without numbers; these are ours.
+Takes three seconds. Expect the same states twice.
 """
 from companion import cli
 

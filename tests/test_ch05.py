@@ -579,6 +579,15 @@ def test_the_printed_form_fails(printed_form, error):
         exec(printed_form, {'tf': tf})
 
 
+def test_a_cell_declares_its_variables_at_its_first_call():
+    with tf.Graph().as_default():
+        lstm = tf.nn.rnn_cell.BasicLSTMCell(8)
+        state = lstm.zero_state(2, tf.float32)
+        assert not tf.global_variables()
+        lstm(tf.zeros([2, 3]), state)
+        assert len(tf.global_variables()) == 2
+
+
 def test_lines_at_the_margin_as_printed(capsys):
     """5.19: after a turn of the page lines stand too far to the left."""
     with pytest.raises(IndentationError, match='expected an indented block'):

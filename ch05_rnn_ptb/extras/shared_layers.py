@@ -1,4 +1,4 @@
-"""Show that on TensorFlow 1.15 the printed [lstm_cell] * NUM_LAYERS makes one layer of two.
+"""Show that on TensorFlow 1.15 the printed [lstm_cell] * NUM_LAYERS gives all layers the same weights.
 
 Article 5 循环神经网络简介, section 自然语言建模, the line with MultiRNNCell in PTBModel.
 
