@@ -46,7 +46,7 @@ def second_weights():
     """The weights of the second layer, which the article does not print, from the products that it does.
 
     Only 0.36 survives ReLU, so -0.072 fixes the third weight. The other two products can only be the sums
-    before ReLU times a weight; whatever these weights are, they meet a11 = a12 = 0.
+    before ReLU times a weight; whatever these weights are, they are multiplied by a11 = a12 = 0.
     """
     return np.array(Y_TERMS) / hidden_sums()
 

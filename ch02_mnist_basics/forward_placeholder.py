@@ -6,8 +6,8 @@ Article 2 TensorFlow 解决 MNIST 问题入门, section TensorFlow 实现反向�
 
 Shows that the fed network gives what the constant gave (forward_variables.py), and why training feeds:
 each constant stays in the graph as one more node, and a placeholder is one node for every batch. Takes
-three seconds. Expect [[1.7131824]], the outputs of a batch of three examples, 0 more nodes by 100 feeds, and
-100 more by 100 constants.
+three seconds. Expect [[1.7131824]], the outputs of a batch of three examples, no new node for 100 feeds, and
+100 new ones for 100 constants.
 """
 from companion import cli
 

@@ -128,6 +128,13 @@ def test_forward_variables_and_where_the_printed_number_is_from(run_script, sess
             sessions[2].graph, 'mean')]
 
 
+def test_only_the_weights_of_the_printed_network_are_random():
+    with tf.Graph().as_default():
+        load('ch02_mnist_basics/forward_variables.py').program()
+        names = [variable.initial_value.op.name for variable in tf.global_variables()]
+    assert ['random' in name for name in names] == [True, False, True, False]
+
+
 def test_forward_placeholder(run_script, sessions):
     out = run_script('ch02_mnist_basics/forward_placeholder.py')
     assert out.startswith('[[1.7131824]]\n[[1.7131824]\n ')
