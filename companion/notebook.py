@@ -32,9 +32,10 @@ def start(*names):
         data set.
     """
     sys.path.insert(0, ROOT)
+    from companion import cli
+
     import data
     import tf1
-    from companion import cli
     tf1.install()                               # on TensorFlow 2.x; does nothing on 1.15
     cli.quiet()
     warnings.filterwarnings('ignore')

@@ -25,6 +25,7 @@ from conftest import ROOT, load
 TRAIN = 'ch04_cnn/mnist_train.py'
 EVAL = 'ch04_cnn/mnist_eval.py'
 PICTURES = 'ch04_cnn/extras/pictures.py'
+RATES = 'ch04_cnn/extras/learning_rates.py'
 # A network of the same layers that trains a thousand steps in seconds.
 NETWORK = ['--conv1_deep', 2, '--conv2_deep', 4, '--fc_size', 16]
 SMALL = NETWORK + ['--batch_size', 10, '--learning_rate_base', 0.05, '--regularaztion_rate', 0.01]
@@ -674,3 +675,52 @@ def test_the_first_steps_on_mnist(run_script, real_data, tmp_path):
     # 0.921 after 300 steps; a network that learns nothing has 0.1.
     assert accuracy_lines(out)[0][0] == 60 and accuracy_lines(out)[0][1] > 0.4
     assert 'The article: ~99.4 % of MNIST.' in out
+
+
+@pytest.mark.slow
+def test_learning_rates(run_script, tmp_path, monkeypatch):
+    flags = ['--sample', '--rates', 0.05, '--training_steps', 3, '--folder', tmp_path / 'scan',
+             '--picture', tmp_path / 'curves.png']
+    out = run_script(RATES, *flags)
+    folder = str(tmp_path / 'scan' / 'rate-0.05-seed1')
+    curve = load(RATES).read(os.path.join(folder, 'curve.csv'))
+    assert sorted(curve) == [1, 3] and figures.ours(str(tmp_path / 'curves.png'))
+    once = run_script(EVAL, '--sample', '--once', '--model_save_path', folder)
+    for part in 'validation', 'test':
+        assert accuracy_lines(once, part) == [(3, pytest.approx(curve[3][part]))]
+    # The L2 term and the cross entropy of the moving averages, computed again.
+    reader = tf.train.load_checkpoint(os.path.join(folder, 'model.ckpt-3'))
+    weights = [reader.get_tensor(name + '/weight/ExponentialMovingAverage') for name in ('layer5-fc1', 'layer6-fc2')]
+    assert curve[3]['l2_loss'] == pytest.approx(0.0001 * sum((w ** 2).sum() / 2 for w in weights), rel=1e-4)
+    assert 0 < curve[3]['cross_entropy'] < curve[1]['cross_entropy']
+    # What is trained is not trained again.
+    monkeypatch.setattr(subprocess, 'Popen', None)
+    assert [line for line in run_script(RATES, *flags).splitlines() if line.startswith(('rate', 'fits'))] == [
+        line for line in out.splitlines() if line.startswith(('rate', 'fits'))]
+
+
+def test_misfit_of_learning_rates():
+    rates = load(RATES)
+    # What L2 alone does to a weight, step by step.
+    weight = 1.0
+    for step in range(100, 1300):
+        weight -= 0.05 * 0.99 ** (step / 550) * 0.0001 * weight
+    assert rates.l2_factor(0.05, 100, 1300) == pytest.approx(weight ** 2, rel=1e-4)
+    # The print itself and a training that stays at 0.6 until its end.
+    losses = dict(printed.LENET_LOSS)
+    losses.update({step: 0.6 for step in range(6001, 30002, 1000)})
+    curve = {30000: {'l2_loss': 0.58}}
+    ours = {5000: np.mean([losses[step] for step in (3001, 4001, 5001, 6001, 7001)]), 20000: 0.6,
+            60000: 0.6 - 0.58 * (1 - rates.l2_factor(0.01, 30000, 60000)),
+            80000: 0.6 - 0.58 * (1 - rates.l2_factor(0.01, 30000, 80000))}
+    logs = [0] * 5 + [np.log(ours[step] / loss) for step, loss in rates.REPORTED_LOSS.items()]
+    assert rates.misfit(0.01, curve, losses) == pytest.approx(np.sqrt(np.mean(np.square(logs))))
+    assert rates.misfit(0.3, curve, losses) > 0.1
+
+
+@pytest.mark.slow
+def test_a_training_that_fails_ends_the_scan_of_learning_rates(tmp_path, capfd):
+    with pytest.raises(cli.UserError, match='--learning_rate_base 1e\\+30 --seed 1 ended with status 1'):
+        load(RATES).main(['--sample', '--rates', '1e30', '--training_steps', '3', '--folder', str(tmp_path),
+                          '--picture', str(tmp_path / 'curves.png')])
+    assert 'lower --learning_rate_base' in capfd.readouterr().err

@@ -7,12 +7,12 @@ import re
 import sys
 
 import nbformat
-import notebooks
 import numpy as np
 import pytest
 from nbclient.exceptions import CellExecutionError
 from PIL import Image
 
+import notebooks
 from conftest import ROOT
 
 CHAPTERS = sorted(os.path.basename(path) for path in glob.glob(os.path.join(ROOT, 'ch0*')))
@@ -213,8 +213,9 @@ def test_storing_the_sample_is_refused(monkeypatch):
 
 
 def test_the_first_cell_without_data_and_network_goes_on_with_the_sample(monkeypatch, capsys):
-    import data
     from companion import notebook
+
+    import data
     real = data.folder
 
     def folder(name, data_dir=None, sample=False):

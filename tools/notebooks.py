@@ -89,7 +89,7 @@ def code_of(path, take, replace=()):
             j += 1
         return j
 
-    pieces, i = [], 0
+    pieces, i, last_line = [], 0, -1
     for text in take:
         first, dots, last = (part.strip() for part in text.partition(' ..'))
         begin = end = search(first, i)
@@ -103,7 +103,7 @@ def code_of(path, take, replace=()):
         i = end + 1
         top = found[begin][0]
         # Comments right above, unless they were asked for by themselves.
-        while top and lines[top - 1].strip().startswith('#') and not (pieces and top - 1 <= last_line):
+        while top and lines[top - 1].strip().startswith('#') and top - 1 > last_line:
             top -= 1
         last_line = found[end][1]
         pieces.append(textwrap.dedent(''.join(lines[top:last_line + 1])))
