@@ -7,7 +7,8 @@ Article 4 卷积神经网络, sections 卷积层网络结构 and 池化层网络
 Shows what strides and padding make of 32 x 32 x 3 images, and what max and average pooling make of a small
 matrix. Takes four seconds. Expect 32 x 32 x 16 after the convolution and 16 x 16 x 16 after the pooling.
 Refutes three statements: that biases need tf.nn.bias_add, that SAME pads pooling with zeros, and that pooling
-cannot go along the depth. Four lines end in an error of TensorFlow, as expected: these the article has right.
+cannot go along the depth. Four lines end in an error of TensorFlow, as expected: calls that, as the article
+says, are not allowed.
 """
 from companion import cli
 
