@@ -41,6 +41,7 @@ test:
 test-all: .venv .venv-tf2
 	@$(PY) $(PYTEST)
 	@$(PY2) $(PYTEST) -m 'not slow'
+	@$(PY2) $(PYTEST) -k runs_on_the_sample tests/test_notebooks.py
 
 lint: .venv-lint
 	@.venv-lint/bin/ruff check

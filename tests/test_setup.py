@@ -615,7 +615,8 @@ def test_a_pip_that_outlives_its_make_is_waited_for(project, start, tmp_path, py
 FETCH = '-m data fetch mnist'
 TRAIN, EVAL = 'ch03_training_tricks/mnist_train.py', 'ch03_training_tricks/mnist_eval.py --once'
 PYTEST = '-m pytest -n 4 --dist worksteal -m not slow'
-PYTEST2 = 'tf1.py ' + PYTEST
+PYTEST2 = ['tf1.py ' + PYTEST,
+           'tf1.py ' + PYTEST[:-len(' -m not slow')] + ' -k runs_on_the_sample tests/test_notebooks.py']
 
 
 @pytest.fixture
@@ -648,7 +649,7 @@ def test_make_test_and_test_all(project, make, ready, python311):
     assert make('test', PYTHON='/nonexistent').returncode == 0
     assert calls(project) == [PYTEST]
     assert make('test-all', PYTHON=python311).returncode == 0
-    assert calls(project) == SET_UP2 + [PYTEST[:-len(' -m not slow')], PYTEST2]
+    assert calls(project) == SET_UP2 + [PYTEST[:-len(' -m not slow')]] + PYTEST2
     ready(('*pytest*', 1))
     assert make('test').returncode != 0
     assert make('test-all').returncode != 0
