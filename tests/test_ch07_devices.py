@@ -40,8 +40,8 @@ HISTOGRAMS = [name + '_1' for name in LAYERS] + ['gradients_on_average/' + name 
 
 # Recorded on TensorFlow 1.15.5: operations of the graph, and what test_losses_of_a_seed computes.
 OPERATIONS = 618
-LOSSES = [290.83, 217.03, 157.07, 113.06]
-SUMS = [28278.744, 0.00114007690, 356.652588, 8.48134659e-05]
+LOSSES = [671.97, 526.32, 443.83, 384.87]
+SUMS = [28280.418, 0.000511249120, 358.072144, 6.82765749e-05]
 TFDATA_LOSSES = [157.62, 57.30]
 
 on_1 = pytest.mark.skipif(tf.__version__ >= '2', reason='the values are those of TensorFlow 1.15')
@@ -620,7 +620,8 @@ def test_losses_of_a_seed(monkeypatch, tmp_path, capsys):
     """With a fixed input the whole program repeats; the values are recorded ones."""
     multi = load(QUEUE)
     multi.N_GPU, multi.BATCH_SIZE, multi.TRAINING_STEPS = 4, 20, 41
-    multi.LEARNING_RATE_BASE, multi.MODEL_SAVE_PATH = 2e-5, str(tmp_path)
+    # At ten times this rate the loss jumps, and rounding, which another processor does in another order, shows.
+    multi.LEARNING_RATE_BASE, multi.MODEL_SAVE_PATH = 2e-6, str(tmp_path)
     capsys.readouterr()
     multi.train(argparse.Namespace(seed=1, log_device_placement=False, n_gpu=4), fixed_input(80))
     losses = [float(loss) for _, loss, _, _ in re.findall(LINE, capsys.readouterr().out)]
