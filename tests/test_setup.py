@@ -2,6 +2,7 @@
 import hashlib
 import http.server
 import io
+import json
 import os
 import re
 import runpy
@@ -743,6 +744,56 @@ def test_programs_run_in_a_folder_with_chinese_in_its_name_or_name_the_remedy(tm
         assert b'export LC_ALL=C.UTF-8' in done.stderr
     else:
         assert done.stderr == b'' and b'[3. 5.]' in done.stdout
+
+
+# The container ------------------------------------------------------------------------------------
+
+def let_in(path):
+    """Whether .dockerignore lets a file in: the last pattern that fits it, or a folder that it is in, decides."""
+    result = True
+    with open(os.path.join(ROOT, '.dockerignore')) as file:
+        for pattern in file.read().splitlines():
+            if pattern.startswith('#'):
+                continue
+            regex = re.escape(pattern.lstrip('!')).replace(r'\*\*/', '(.*/)?').replace(r'\*', '[^/]*')
+            if re.match(regex + '(/|$)', path):
+                result = pattern.startswith('!')
+    return result
+
+
+def test_the_image_has_what_git_keeps_and_nothing_else():
+    done = subprocess.run(['git', 'ls-files', '-z'], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    if done.returncode or not os.path.exists(os.path.join(ROOT, '.git')):
+        pytest.skip('needs the files that git keeps')
+    files = done.stdout.decode().rstrip('\0').split('\0')
+    assert len(files) > 200 and [path for path in files if not let_in(path)] == []
+    for path in (
+            '.git/config', '.venv/bin/python', '.venv-lock', '.python37/bin/python3.7', '.env', 'build/lib/a.py',
+            'runs/ch03/model.ckpt', 'data/mnist/train-images-idx3-ubyte.gz', 'data/__pycache__/sample.pyc',
+            'ch01_intro/.ipynb_checkpoints/ch01.ipynb', 'cpython-3.7.9.tar.zst', 'results/logs/lenet.log.part',
+            'tests/__pycache__/a.pyc', 'tensorflow_companion.egg-info/PKG-INFO'):
+        assert not let_in(path), path
+
+
+def test_the_image_is_made_from_the_lock(tmp_path):
+    with open(os.path.join(ROOT, 'Dockerfile')) as file:
+        lines = re.sub(r'#.*\n|\\\n', '', file.read())
+    assert re.search(r'^FROM python:3\.7-', lines, re.MULTILINE)
+    assert lines.count('pip install ') == lines.count('pip install --require-hashes ') == 3
+    # What is installed before all else: the pins of the lock, as tools/environment.py takes them.
+    shutil.copy(os.path.join(ROOT, 'requirements', 'tf1.lock'), str(tmp_path))
+    subprocess.run(re.search(r'sed -nE .* > build\.lock', lines).group(), shell=True, check=True,
+                   cwd=str(tmp_path))
+    with open(os.path.join(ROOT, 'tools', 'environment.py')) as file:
+        names = re.search(r"BUILD = re\.compile\('\((.*)\)=='", file.read()).group(1).split('|')
+    build = re.findall(r'^(\S+)==(\S+) .*\n(?:    --hash=.* ?\\?\n)+', (tmp_path / 'build.lock').read_text(),
+                       re.MULTILINE)
+    assert sorted(build) == sorted(pin[:2] for pin in locked('tf1') if pin[0] in names)
+    with open(os.path.join(ROOT, '.devcontainer', 'devcontainer.json')) as file:
+        settings = json.loads(re.sub('(?m)^//.*', '', file.read()))
+    folder = re.findall('^WORKDIR (.*)', lines, re.MULTILINE)[-1]
+    assert settings['workspaceFolder'] == folder == '/companion'
+    assert settings['remoteUser'] in lines and 'USER 1000' in lines
 
 
 # pip install -------------------------------------------------------------------------------------
