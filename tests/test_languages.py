@@ -40,7 +40,7 @@ def commands(text):
 
 def numbers(text):
     """The numbers of three digits and more, and the decimal ones."""
-    return set(re.findall(r'\d+\.\d+|\d{3,}', re.sub(r'\]\([^)]*\)|\[\d+\.\d+\]', '', text)))
+    return set(re.findall(r'\d+\.\d+|\d{3,}', re.sub(r'\]\([^)]*\)|\[\d+\.\d+\]|(?<=\d),(?=\d{3})', '', text)))
 
 
 @pytest.mark.parametrize('folder', CHAPTERS)
