@@ -1,8 +1,8 @@
-"""Linux's means for launch.py: a network namespace for the tasks, and children that die with their parent.
+"""For launch.py on Linux: a network namespace for the tasks, and children that die with their parent.
 
-Not in the article. A library. tf.train.Server listens on every network interface, with no password; in a
-network namespace there is none but its own loopback interface, so only the processes in it reach the
-servers. It needs the program unshare, but no root.
+Not in the article. A library. tf.train.Server listens on every network interface, without a password. A
+network namespace has no interface but its own loopback, so only the processes in it can reach the servers.
+It needs the program unshare, but no root.
 """
 import ctypes
 import os
