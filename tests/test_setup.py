@@ -302,7 +302,9 @@ def test_fetches_python_from_the_first_source_that_is_right(project, make, sourc
     done = make('venv')
     assert done.returncode == 0, done.stdout
     lines = done.stdout.splitlines()
-    assert all('No CPython 3.7 here: fetching one' in line and '127.0.0.1' in line for line in lines[:3])
+    # What was wrong with a source is said where the next is taken.
+    for line, reason in zip(lines, ('No CPython 3.7 here', 'cannot be reached', ': the sha256 differs')):
+        assert reason + ': fetching one' in line and '127.0.0.1' in line
     assert 'Making .venv with' in lines[-3] and '/.python37/bin/python3.7' in lines[-3]
     assert sorted(name for name in os.listdir(str(project)) if name.startswith('.python37')) == ['.python37']
     assert calls(project)[0] == '-m venv .venv'
@@ -335,10 +337,10 @@ def test_without_network_make_goes_on_with_tensorflow_2_or_says_what_to_put_wher
     done = make('test', PATH=path)
     assert done.returncode == 0, done.stdout
     assert 'TensorFlow 2.x, by way of tf1.py: no CPython 3.7 is here, and none could be' in done.stdout
-    assert calls(project)[-1] == PYTEST2
+    assert calls(project)[-1] == PYTEST2[0]
     # Once .venv-tf2 is there, nothing is looked for again.
     done = make('test', PATH=path)
-    assert 'fetching' not in done.stdout and calls(project) == [PYTEST2]
+    assert 'fetching' not in done.stdout and calls(project) == PYTEST2[:1]
     done = make('test', PATH=path, COMPANION_TF='1')
     assert done.returncode != 0 and 'fetching' in done.stdout and calls(project) == []
 
@@ -663,7 +665,7 @@ def test_tensorflow_2_by_choice_and_without_python_3_7(project, make, ready, pyt
     assert 'TensorFlow 2.x, by way of tf1.py: COMPANION_TF=2 asks for it' in done.stdout
     shutil.rmtree(str(project / '.venv'))
     done = make('test', PYTHON=python311)
-    assert calls(project) == [PYTEST2]
+    assert calls(project) == PYTEST2[:1]
     assert done.stdout.count('TensorFlow 2.x, by way of tf1.py: ') == 1
     done = make('test', PYTHON='/nonexistent', COMPANION_TF='1')
     assert done.returncode != 0 and 'PYTHON=/nonexistent is not a 64-bit CPython 3.7 with' in done.stdout

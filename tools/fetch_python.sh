@@ -47,7 +47,12 @@ unpack() {
 system=$(uname -s)-$(uname -m)
 case $system in Darwin*) libc='darwin none' ;; *) libc='linux gnu' ;; esac
 faults=
+fault=                                          # of the source before
 first=
+refuse() {
+    fault=$1
+    faults="$faults; $1"
+}
 while read -r for sha256 kind url; do
     [ "$for" = "$system" ] || continue
     file=${url##*/}
@@ -61,15 +66,15 @@ while read -r for sha256 kind url; do
     else
         size='28 MB'
         [ "$kind" = zst ] || size="80 MB, in Miniconda, under Anaconda's terms"
-        echo "No CPython 3.7 here: fetching one ($size) into .python37, from $host" >&2
+        echo "${fault:-No CPython 3.7 here}: fetching one ($size) into .python37, from $host" >&2
         file=$part/$file
-        get "$url" "$file" || { faults="$faults; $host cannot be reached"; continue; }
+        get "$url" "$file" || { refuse "$host cannot be reached"; continue; }
     fi
-    [ "$(sha256 "$file")" = "$sha256" ] || { faults="$faults; $host: the sha256 differs"; continue; }
+    [ "$(sha256 "$file")" = "$sha256" ] || { refuse "$host: the sha256 differs"; continue; }
     unpack "$kind" "$file" "$sha256" || {
-        faults="$faults; $host: cannot be unpacked ($(sed -n '$p' "$part/log"))"; continue; }
+        refuse "$host: cannot be unpacked ($(sed -n '$p' "$part/log"))"; continue; }
     "$part/install/bin/python3.7" -c 'import ensurepip, ssl, venv' >/dev/null 2>&1 || {
-        faults="$faults; $host: does not run here"; continue; }
+        refuse "$host: does not run here"; continue; }
     [ -e .python37 ] || mv "$part/install" .python37
     exit 0
 done < requirements/python37.txt
