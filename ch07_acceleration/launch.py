@@ -190,13 +190,20 @@ def run_tasks(tasks, clients, enough, logs):
 
 
 def place(program):
-    return os.path.join(cli.ROOT, 'ch07_acceleration', program)
+    folder = 'extras' if program == 'train_and_evaluate.py' else ''
+    return os.path.join(cli.ROOT, 'ch07_acceleration', folder, program)
+
+
+def is_training(program):
+    """Whether a program is for parameter servers and workers."""
+    return program.startswith(('dist_mnist', 'train_and_evaluate'))
 
 
 def find(program):
     """Return the file name of a program of this chapter, given by name or path; None for anything else."""
     name = os.path.basename(program)
-    known = re.match(r'(dist_mnist|two_tasks|hello_cluster)\w*\.py$', name) and os.path.exists(place(name))
+    known = re.match(r'(dist_mnist|train_and_evaluate|two_tasks|hello_cluster)\w*\.py$', name) and \
+        os.path.exists(place(name))
     if known and (name == program or os.path.realpath(program) == os.path.realpath(place(name))):
         return name
     return None
@@ -215,7 +222,7 @@ def commands(programs, flags):
     def command(program, *more):
         return [sys.executable, '-u', place(program)] + list(more) + flags
 
-    if not programs[0].startswith('dist_mnist'):
+    if not is_training(programs[0]):
         hosts = ['--task0', address(), '--task1', address()] if programs[0].startswith('two_tasks') else []
         names = [os.path.splitext(program)[0] for program in programs]
         return [(name, command(program, *hosts)) for name, program in zip(names, programs)], names, all
@@ -257,7 +264,8 @@ def parse(argv):
     parser = Parser(__doc__, data=None if inside or no_data else 'mnist', seed=not inside)
     parser.add_argument('programs', nargs='*', metavar='PROGRAM',
                         help='dist_mnist_async.py, dist_mnist_sync.py, dist_mnist_in_graph.py, '
-                             'hello_cluster.py, or both of the two tasks; its own flags come last, after --')
+                             'train_and_evaluate.py, hello_cluster.py, or both of the two tasks; its own '
+                             'flags come last, after --')
     parser.add_argument('--no_namespace', action='store_true',
                         help='stay in the network of the machine, where others can reach the tasks')
     parser.add_argument('--inside', action='store_true', help=argparse.SUPPRESS)
@@ -279,7 +287,7 @@ def parse(argv):
     args.programs = [find(program) for program in args.programs]
     if args.programs[0].startswith('two_tasks') and len(args.programs) != 2:
         parser.error('the two tasks wait for each other: name both')
-    if not inside and args.programs[0].startswith('dist_mnist'):
+    if not inside and is_training(args.programs[0]):
         flags = (['--sample'] if args.sample else ['--data_dir', args.data_dir]) + \
             (['--seed', str(args.seed)] if args.seed is not None else []) + flags
     return args, flags

@@ -895,6 +895,70 @@ def test_commands_of_a_cluster(launcher, monkeypatch):
     assert tasks[0][1][3:] == tasks[1][1][3:] and tasks[0][1][3::2] == ['--task0', '--task1', '--pin']
 
 
+# The way above MonitoredTrainingSession, and the way below it
+
+@pytest.mark.slow
+@pytest.mark.parametrize('flags', [[], ['--by_hand']], ids=['estimator', 'by_hand'])
+def test_train_and_evaluate(start, flags):
+    launched = start(LAUNCH, 'train_and_evaluate.py', '--grace_secs', 0.5, '--', '--training_steps', 300,
+                     '--save_steps', 100, *SMALL[:6], *flags)
+    assert launched.end() == 0 and not launched.alive()
+    assert 300 <= accuracy(launched)[0] <= 303 and accuracy(launched)[1] > 0.5
+    assert '[ps 0] still runs, but no client is left: ended by the launcher' in launched.lines
+    again = start(LAUNCH, 'train_and_evaluate.py', '--grace_secs', 0.5, '--', '--training_steps', 300,
+                  '--save_steps', 100, *SMALL[:6], *flags)
+    assert again.end() == 0 and 'Already trained for 30' in again.text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize('program, flags, recovers', [
+    ('train_and_evaluate.py', ['--by_hand'], False), ('train_and_evaluate.py', [], True),
+    ('dist_mnist_async.py', ['--textbook'], True)], ids=['by_hand', 'estimator', 'monitored'])
+def test_which_way_survives_a_killed_parameter_server(start, tmp_path, program, flags, recovers):
+    """It is started again in its place. By hand the workers fall with it; the others restore the checkpoint."""
+    folder = tmp_path / 'model'
+    launched = start(LAUNCH, program, '--restarts', 1, '--workers', 1, '--', '--training_steps', 10 ** 8,
+                     '--save_steps', 50, '--model_save_path', folder, *SMALL, *flags)
+
+    def saved():
+        return max([int(name[11:-6]) for name in os.listdir(str(folder)) if name.endswith('.index')] or [0])
+
+    def wait_for_checkpoint(step):
+        limit = time.time() + 150
+        while not folder.exists() or saved() < step:
+            assert time.time() < limit, launched.text()
+            time.sleep(0.2)
+        return saved()
+    wait_for_checkpoint(100)
+    launched.kill('ps 0')
+    if recovers:
+        launched.wait_for(r'^\[ps 0\] process')
+        launched.wait_for(r'^\[ps 0\] This is')
+        wait_for_checkpoint(saved() + 100)
+    else:
+        launched.wait_for(r'^\[worker 0\] ended with status 1')
+    assert ('[worker 0] ended' in launched.text()) != recovers
+
+
+def test_tf_estimators_names_of_the_tasks(monkeypatch):
+    """Its chief is a job of its own: worker 0 is chief, worker 1 is worker 0."""
+    if not hasattr(tf, 'estimator'):
+        pytest.skip('this TensorFlow has no tf.estimator')
+    module = load(CHAPTER + 'extras/train_and_evaluate.py')
+    told = []
+    monkeypatch.setattr(tf.estimator, 'RunConfig', lambda **rest: None)
+    monkeypatch.setattr(tf.estimator, 'Estimator', lambda *args: None)
+    monkeypatch.setattr(tf.estimator, 'train_and_evaluate', lambda *args: told.append(
+        json.loads(os.environ['TF_CONFIG'])))
+    hosts = {'ps': ['a:1'], 'worker': ['b:1', 'b:2', 'b:3']}
+    monkeypatch.setenv('TF_CONFIG', '')
+    for job, index in ('ps', 0), ('worker', 0), ('worker', 2):
+        module.by_estimator(module.dist_cluster.Task(job, index, hosts, 60), None)
+    assert [config['task'] for config in told] == [
+        {'type': 'ps', 'index': 0}, {'type': 'chief', 'index': 0}, {'type': 'worker', 'index': 1}]
+    assert told[0]['cluster'] == {'ps': ['a:1'], 'chief': ['b:1'], 'worker': ['b:2', 'b:3']}
+
+
 # Faults of the cluster: one line
 
 @pytest.mark.parametrize('flags, message', [

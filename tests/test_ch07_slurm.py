@@ -425,3 +425,11 @@ def test_the_time_limit(submit):
     assert job.end()[0] == 'TIMEOUT' and 'DUE TO TIME LIMIT' in job.text()
     again = submit('dist_mnist_async.py', *ENDLESS)
     assert int(again.wait_for(RESUMED).group(1)) >= 50
+
+
+@pytest.mark.slow
+def test_train_and_evaluate(submit):
+    """Its parameter server never ends by itself: it ends with the job."""
+    job = submit('extras/train_and_evaluate.py', '--training_steps', '300', *SMALL[:6])
+    assert job.end() == ('COMPLETED', '0'), job.text()
+    assert re.search(r'^After 30\d training step\(s\), test accuracy', job.text(), re.MULTILINE)
