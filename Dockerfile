@@ -26,7 +26,7 @@ RUN export PIP_NO_CACHE_DIR=1 PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_ROOT_USER_ACTI
     /opt/tensorboard/bin/python -m pip install --require-hashes -r tensorboard.lock && \
     ln -sf /opt/tensorboard/bin/tensorboard /usr/local/bin/tensorboard
 
-RUN useradd --uid 1000 --create-home companion
+RUN useradd --uid 1000 --create-home companion && install -d -o companion -g companion /companion
 WORKDIR /companion
 COPY --chown=1000:1000 . .
 ENV PYTHONPATH=/companion HOME=/home/companion TF_TUTORIAL_RUNS=/home/companion/runs
