@@ -1155,6 +1155,42 @@ def test_speed(tmp_path, monkeypatch, capsys):
     assert (tmp_path / 'runs/sample/ch07_acceleration/dist_speed.png').stat().st_size > 10000
 
 
+def test_the_model_of_cost():
+    cost = load(CHAPTER + 'extras/dist_cost.py')
+    assert cost.fit([1e5, 1e6, 4e6], [0.0011, 0.002, 0.005]) == pytest.approx((1e-9, 0.001))
+    costs = cost.Costs(down=1e-9, up=2e-9, message=0.001)
+    # 10 ms of computing, two messages, 4 MB each way.
+    assert cost.predicted(0.010, 4e6, costs) == pytest.approx(0.024)
+    # Over 10 Gbit/s 4 MB take 3.2 ms, each way.
+    assert cost.speed_up(0.010, 4e6, costs, 2, 1, 10) == pytest.approx(2 * 0.010 / 0.0304)
+    # The one server is busy for 6 ms of each step; 64 have as much left as the workers ask for.
+    assert cost.speed_up(0.010, 4e6, costs, 64, 1, 10) == pytest.approx(0.010 / 0.006)
+    assert cost.speed_up(0.010, 4e6, costs, 64, 64, 10) == pytest.approx(64 * 0.010 / 0.0304)
+
+
+def test_what_a_step_of_each_network_sends():
+    cost = load(CHAPTER + 'extras/dist_cost.py')
+    # Articles 3 and 4: the parameters; article 5: without the word vectors that are not in the batch.
+    lstm = 2 * (400 + 1) * 800
+    for network, numbers in ((cost.article_3, 784 * 500 + 500 + 5000 + 10), (cost.article_4, 1663370),
+                             (cost.article_5, 20 * 35 * 200 + lstm + 200 * 10000 + 10000)):
+        with tf.Graph().as_default():
+            assert network()[2] == 4 * numbers
+
+
+@pytest.mark.slow
+def test_the_cost_of_a_step(monkeypatch, capsys):
+    cost = load(CHAPTER + 'extras/dist_cost.py')
+    monkeypatch.setattr(cost, 'CASES', ((20, 10),))
+    monkeypatch.setattr(cost, 'article_4', cost.article_3)
+    monkeypatch.setattr(cost, 'article_5', cost.article_3)
+    cost.main(['--no_namespace', '--repeats', '1', '--runs', '2'])
+    out = capsys.readouterr().out
+    assert re.search(r'^  20 nodes, batch of   10,  0.06 MB each way: plain +[\d.]+ ms, cluster', out, re.MULTILINE)
+    assert re.search(r'worker [\d.]+ ms, ps [\d.]+ ms, transfers [\d.]+ ms$', out, re.MULTILINE)
+    assert out.count('2 workers') == 6
+
+
 def test_the_plain_program_of_the_comparison(monkeypatch):
     speed = load(CHAPTER + 'extras/dist_speed.py')
     monkeypatch.setattr(speed, 'EXAMPLES', 40)
