@@ -471,7 +471,7 @@ def test_locks_are_made_without_the_hashes_that_are_there(project, make, tmp_pat
     assert 'six==1.16.0' in lines and len(lines) > 100 and not [line for line in lines if 'hash' in line]
     assert lock.read_text() == 'six==1.16.0\n'
     asked = (tmp_path / 'asked').read_text().splitlines()
-    assert len(asked) == 4
+    assert len(asked) == len(list((project / 'requirements').glob('*.lock')))
     for line in asked:
         assert '--generate-hashes' in line and '--upgrade-package six --upgrade-package numpy' in line
         assert re.search(r'--exclude-newer 20\d\d-\d\d-\d\d ', line)
