@@ -41,12 +41,6 @@ SIZES = (100000, 1000000, 4000000, 12000000)
 WORKERS = (2, 8, 64)
 GBITS = (10, 100)
 
-SERVER = '''
-import json, sys
-import tensorflow as tf
-tf.train.Server(tf.train.ClusterSpec(json.loads(sys.argv[1])), job_name="ps", task_index=0).join()
-'''
-
 # Seconds: for a byte from the server and to it, and without bytes.
 Costs = collections.namedtuple('Costs', 'down up message')
 
@@ -186,7 +180,10 @@ def main(argv=None):
 
     hosts = {job: ['localhost:%d' % portpicker.pick_unused_port()] for job in ('ps', 'worker')}
     cluster = tf.train.ClusterSpec(hosts)
-    ps = subprocess.Popen([sys.executable, '-c', SERVER, json.dumps(hosts)], stderr=subprocess.DEVNULL)
+    ps = subprocess.Popen([sys.executable, '-c', (
+        'import json, sys, tensorflow as tf\n'
+        'tf.train.Server(tf.train.ClusterSpec(json.loads(sys.argv[1])), job_name="ps", task_index=0).join()'),
+        json.dumps(hosts)], stderr=subprocess.DEVNULL)
     try:
         target = tf.train.Server(cluster, job_name='worker', task_index=0).target
         costs = transfer_costs(target)
