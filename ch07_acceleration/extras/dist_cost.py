@@ -17,6 +17,7 @@ from companion import cli
 
 import collections
 import json
+import os
 import subprocess
 import sys
 import time
@@ -179,11 +180,11 @@ def main(argv=None):
             network_namespace.enter(__file__, ['--inside'] + argv)), file=sys.stderr)
 
     hosts = {job: ['localhost:%d' % portpicker.pick_unused_port()] for job in ('ps', 'worker')}
-    cluster = tf.train.ClusterSpec(hosts)
+    cluster, parent = tf.train.ClusterSpec(hosts), os.getpid()
     ps = subprocess.Popen([sys.executable, '-c', (
         'import json, sys, tensorflow as tf\n'
         'tf.train.Server(tf.train.ClusterSpec(json.loads(sys.argv[1])), job_name="ps", task_index=0).join()'),
-        json.dumps(hosts)], stderr=subprocess.DEVNULL)
+        json.dumps(hosts)], stderr=subprocess.DEVNULL, preexec_fn=lambda: network_namespace.die_with(parent))
     try:
         target = tf.train.Server(cluster, job_name='worker', task_index=0).target
         costs = transfer_costs(target)
