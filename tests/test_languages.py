@@ -59,3 +59,22 @@ def test_both_languages_say_the_same(page):
     for mine, theirs in zip(rows(one), rows(two)):
         assert links(' '.join(mine)) == links(' '.join(theirs)), mine
         assert numbers(' '.join(mine)) == numbers(' '.join(theirs)), mine
+
+
+def blocks(text):
+    """What each heading of the errata and the block below it have in any language. Chinese counts in 万 and 亿."""
+    for block in re.split('^(?=##+ )', text, flags=re.MULTILINE)[1:]:
+        heading, _, body = block.partition('\n')
+        yield (re.findall(r'^#+|<a id="[\d.]+">|`[^`]+`', heading), re.findall('「.*?」', block),
+               re.findall(r'`(test_[\w.:]+)`', body), links(body),
+               numbers(re.sub(r'[\d.]+ ([mb]illion|万|亿)', '', body)),
+               len(re.findall(r'\*kept\*|\*照印\*', body)), len(re.findall('^- ', body, re.MULTILINE)))
+
+
+def test_the_errata_have_the_same_blocks():
+    one, two = read('ERRATA.md'), read('ERRATA.zh-CN.md')
+    for mine, theirs in zip(blocks(one), blocks(two)):
+        assert mine == theirs
+    assert len(list(blocks(one))) == len(list(blocks(two)))
+    parts = [re.findall('^- (..)：', block, re.MULTILINE) for block in two.split('\n#### ')[1:]]
+    assert all(part == ['印的', '应为', '代码', '测试'] for part in parts)

@@ -136,9 +136,11 @@ def test_links_lead_somewhere():
     for page in pages:
         for target in re.findall(r'\]\((?!http)([^)#:]+)', read(page)):
             assert os.path.exists(os.path.join(os.path.dirname(page), target)), (page, target)
-    errata = set(re.findall(r'<a id="([\d.]+)">', read('ERRATA.md')))
-    for page in pages:
-        assert set(re.findall(r'ERRATA\.md#([\d.]+)\)', read(page))) <= errata, page
+    pages += glob.glob(os.path.join(ROOT, 'ch0*', '*.ipynb'))
+    for name in 'ERRATA.md', 'ERRATA.zh-CN.md':
+        errata = set(re.findall(r'<a id="([\d.]+)">', read(name)))
+        for page in pages:
+            assert set(re.findall(re.escape(name) + r'#([\d.]+)\)', read(page))) <= errata, page
 
 
 def test_record_keeps_a_failed_run_apart(tmp_path):
