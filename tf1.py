@@ -258,6 +258,7 @@ def read_data_sets(train_dir, one_hot=False, dtype='float32', reshape=True, vali
     """Read the four files of MNIST in `train_dir`. Unlike 1.15's, downloads nothing: cli has done so."""
     import numpy as np
     import tensorflow as tf
+    from tensorflow.python.framework import random_seed
 
     def read(part):
         paths = [os.path.join(train_dir, '%s-%s-ubyte.gz' % (part, kind))
@@ -268,7 +269,8 @@ def read_data_sets(train_dir, one_hot=False, dtype='float32', reshape=True, vali
         return images[..., np.newaxis], np.eye(10)[labels] if one_hot else labels
 
     def data_set(images, labels):
-        np.random.seed(87654321 if seed is None else seed)
+        seed1, seed2 = random_seed.get_seed(seed)       # both None without any seed: then each run differs
+        np.random.seed(seed1 if seed is None else seed2)
         if reshape:
             images = images.reshape(len(images), images.shape[1] * images.shape[2])
         if tf.as_dtype(dtype) == tf.float32:

@@ -337,7 +337,7 @@ def add_flags(parser):
         MOVING_AVERAGE_DECAY='decay of the moving averages')
     parser.add_constants(globals(), cli.file_name, MODEL_NAME='file name of a checkpoint, before -STEP')
     parser.add_argument('--log_device_placement', action='store_true',
-                        help='print the device of each operation, several thousand lines')
+                        help='print the device of each operation, over 600 lines')
 
 
 def parse(parser, argv):

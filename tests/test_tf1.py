@@ -140,6 +140,16 @@ def test_batches_are_the_same(sample):
     assert digest.hexdigest() == BATCHES
 
 
+def test_without_a_seed_the_batches_differ_and_the_graphs_seed_repeats_them(sample):
+    from tensorflow.examples.tutorials.mnist import input_data
+
+    def labels(graph_seed=None):
+        with tf.Graph().as_default():
+            tf.set_random_seed(graph_seed) if graph_seed else None
+            return input_data.read_data_sets(sample).train.next_batch(100)[1].tolist()
+    assert labels() != labels() and labels(7) == labels(7) != labels(8)
+
+
 @pytest.fixture
 def sample():
     import data
