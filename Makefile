@@ -19,6 +19,7 @@ help:
 	@echo 'For who changes something (MAINTAINING.md):'
 	@echo 'make test-all     run all tests, on TensorFlow 1.15 and on 2.x; twelve minutes'
 	@echo 'make lint         check the code with ruff'
+	@echo 'make site         build the companion as a site, in build/site, which a browser opens without a server'
 	@echo 'make notebooks    run the notebooks on the real data, and store what they show; NOTEBOOKS=ch02 for one'
 	@echo 'make lock         bring the locks up to what is required; PACKAGES="six numpy" renews these pins'
 
@@ -42,6 +43,7 @@ test-all: .venv .venv-tf2
 	@$(PY) $(PYTEST)
 	@$(PY2) $(PYTEST) -m 'not slow'
 	@$(PY2) $(PYTEST) -k runs_on_the_sample tests/test_notebooks.py
+	@test ! -e .venv-site/ready || .venv-site/bin/python -m pytest --noconftest tests/test_site.py
 
 lint: .venv-lint
 	@.venv-lint/bin/ruff check
@@ -49,8 +51,11 @@ lint: .venv-lint
 venv: .venv
 venv-tf2: .venv-tf2
 
-.venv .venv-tf2 .venv-tensorboard .venv-lint: always
+.venv .venv-tf2 .venv-tensorboard .venv-lint .venv-site: always
 	@tools/environment.sh $@
+
+site: .venv-site
+	@.venv-site/bin/python tools/site/build.py
 
 notebooks: .venv
 	@$(PY) tools/notebooks.py $(NOTEBOOKS)
@@ -71,4 +76,4 @@ clean:
 	find . \( -name .git -o -name runs \) -prune -o -type d -name __pycache__ -exec rm -rf {} +
 
 always:
-.PHONY: help mnist test test-all lint venv venv-tf2 notebooks tensorboard lock clean always
+.PHONY: help mnist test test-all lint venv venv-tf2 site notebooks tensorboard lock clean always

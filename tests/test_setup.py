@@ -397,7 +397,7 @@ def locked(name):
     return pins
 
 
-@pytest.mark.parametrize('name, count', [('tf1', 100), ('tf2', 60), ('tensorboard', 30), ('lint', 1)])
+@pytest.mark.parametrize('name, count', [('tf1', 100), ('tf2', 60), ('tensorboard', 30), ('lint', 1), ('site', 60)])
 def test_lock_has_hashes_and_no_places(name, count):
     pins = locked(name)
     assert len(pins) >= count
@@ -435,7 +435,7 @@ def test_every_requirement_is_pinned_to_a_version_it_allows(monkeypatch):
         version, marker = pins[canonicalize_name(requirement.name)]
         assert version in requirement.specifier, '%s: %s is pinned' % (requirement, version)
         assert str(marker) == str(requirement.marker)
-    for name in 'tf2', 'tensorboard', 'lint':
+    for name in 'tf2', 'tensorboard', 'lint', 'site':
         pins = locked(name)
         with open(os.path.join(ROOT, 'requirements', name + '.in')) as file:
             for line in file.read().splitlines():

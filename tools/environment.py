@@ -25,6 +25,7 @@ ENVIRONMENTS = {
     '.venv-tf2': ('requirements/tf2.lock', '0.8 GB', '.venv-tf2/bin/python tf1.py PROGRAM'),
     '.venv-tensorboard': ('requirements/tensorboard.lock', '40 MB', 'make tensorboard'),
     '.venv-lint': ('requirements/lint.lock', '11 MB', 'make lint'),
+    '.venv-site': ('requirements/site.lock', '70 MB', 'make site'),
 }
 # These come first: a Python may bring a pip too old for the others' wheels; gast and tflearn have no wheel.
 BUILD = re.compile('(pip|setuptools|wheel|packaging)==')

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Make an environment ready, as its lock says; where it is, this does nothing.
-#   environment.sh .venv            one of .venv, .venv-tf2, .venv-tensorboard, .venv-lint
+#   environment.sh .venv            one of .venv, .venv-tf2, .venv-tensorboard, .venv-lint, .venv-site
 #   environment.sh any              .venv, or .venv-tf2 where no CPython 3.7 is to be had; prints what runs a program
 # COMPANION_TF=1: TensorFlow 1.15 or an error; COMPANION_TF=2: TensorFlow 2.x at once.
 cd "$(dirname "$0")/.." || exit
@@ -38,7 +38,7 @@ case $1 in
     tools/find_python.sh
     [ -n "$PYTHON" ] || echo "Nor is there another way: $reason." >&2
     exit 1 ;;
-.venv-tf2)
+.venv-tf2 | .venv-site)
     ready "$1" && exit
     python=$(tools/find_python.sh 2.x) && set_up "$1" "$python" ;;
 .venv-*)

@@ -1,6 +1,6 @@
 #!/bin/sh
 # Resolve setup.py and requirements/*.in into requirements/*.lock, with every file's sha256.
-#   lock.sh                 all four; pins that fit are kept
+#   lock.sh                 all five; pins that fit are kept
 #   lock.sh six numpy       and these pins are renewed
 # A pin that was edited by hand is kept if it fits, and gets the sha256 of its own files. Releases younger than three
 # weeks are left out: most that were a mistake, or worse, are withdrawn by then.
@@ -29,7 +29,7 @@ resolve() {
     case $name in
     tf1) sed -i.all -e "s/ ; python_full_version < '3.8' and / ; /" -e "s/ ; python_full_version < '3.8' / /" \
         "$work/$name.lock" ;;
-    tf2) sed -i.all -e "s/ ; python_full_version < '3.14' and / ; /" -e "s/ ; python_full_version < '3.14' / /" \
+    tf2 | site) sed -i.all -e "s/ ; python_full_version < '3.14' and / ; /" -e "s/ ; python_full_version < '3.14' / /" \
         -e "s/ and python_full_version < '3.14' / /" "$work/$name.lock" ;;
     esac
     cp "$work/$name.lock" "$lock"
@@ -50,6 +50,9 @@ required-environments = [\"sys_platform == 'linux' and platform_machine == 'x86_
     \"sys_platform == 'darwin' and platform_machine == 'arm64'\",
     \"sys_platform == 'win32' and platform_machine == 'AMD64'\"]" \
     requirements/tf2.in --python "$python2" --python-version 3.10
+
+resolve site "environments = [\"python_full_version >= '3.10' and python_full_version < '3.14'\"]" \
+    requirements/site.in --python "$python2" --python-version 3.10
 
 both="environments = [\"python_full_version < '3.8'\",
     \"python_full_version >= '3.10' and python_full_version < '3.14'\"]"
