@@ -253,7 +253,7 @@ def test_the_filter_of_printed_things(site, page):
 
 
 @pytest.mark.parametrize('scheme', ['light', 'dark'])
-@pytest.mark.parametrize('name', ['index', 'ch03', 'coverage', 'search'])
+@pytest.mark.parametrize('name', ['index', 'ch03', 'search'])
 def test_accessibility(site, browser, scheme, name):
     context = browser.new_context(color_scheme=scheme, viewport={'width': 1400, 'height': 900})
     page = context.new_page()

@@ -29,7 +29,7 @@ def stage(language, folder):
     errata = os.path.join(folder, 'errata.md')
     with open(errata, encoding='utf-8') as file:
         head, first, rest = file.read().partition('\n## ')
-    edition.write('errata', head + tables.errata_index(edition) + first.strip('\n') + rest)
+    edition.write('errata', head + tables.errata_index(edition) + tables.tests(edition, first.strip('\n') + rest))
     page, entries = tables.coverage(edition)
     edition.write('coverage', page)
     for path in 'companion/cli.py', 'data/__init__.py':         # folders that pages link to

@@ -29,6 +29,10 @@ def slug(heading):
     return re.sub(r'[^\w\- ]', '', heading.lower()).strip().replace(' ', '-')
 
 
+def anchors(text):
+    return [slug(heading) for heading in re.findall('(?m)^#+ (.*)', text)]
+
+
 class Edition:
     """The sources of one language, in a folder.
 
@@ -46,7 +50,8 @@ class Edition:
         # README: what is home, and from its set-up on a page of its own.
         readme = re.sub(r'(?m)^(<details>|</details>|<summary>.*)$', '', self.source('README.md'))
         at = readme.index('\n## %s\n' % text['set-up'])
-        self.set_up_anchors = {slug(heading) for heading in re.findall('(?m)^#+ (.*)', readme[at:])}
+        english = read('README.md')
+        self.set_up_anchors = anchors(readme[at:]) + anchors(english[english.index('\n## Set-up\n'):])
         self.write('setup', self.links('# %s\n\n%s' % (text['set-up title'], readme[at:]), '', 'setup'))
         self.write('index', self.links(readme[:at], '', 'index') + text['toctree'].format(pages='\n'.join(
             page for page in PAGES if page not in ('errata', 'results', 'kubernetes', 'slurm'))))
@@ -84,6 +89,13 @@ class Edition:
             there = 'setup' if path == 'README.md' and anchor in self.set_up_anchors else PAGE_OF[path]
             if path.endswith('.ipynb'):
                 sharp, anchor = '#', anchor or 'notebook'
+            elif self.language == 'zh' and path.endswith('.md') and anchor in anchors(read(path)):
+                # An English anchor: that of the same section in Chinese, or the English page where there is none.
+                own = anchors(self.source(path))
+                if len(own) == len(anchors(read(path))):
+                    anchor = own[anchors(read(path)).index(anchor)]
+                elif anchor not in own:
+                    here += '../en/'
             return here + there + '.html' + sharp + anchor
         if os.path.isdir(os.path.join(ROOT, path)):
             return here + 'code/index.html#' + slug(path)
@@ -108,8 +120,9 @@ class Edition:
             target = self.target(link, folder, page)
             other = {'[中文': 'zh', '[English': 'en'}.get(words, self.language)
             return '%s](%s)' % (words, target if other == self.language else '../%s/%s' % (other, target))
-        # The errata's anchors are their headings'.
-        return LINK.sub(change, re.sub(r'(?m)^(#+ )<a id="[^"]*"></a>', r'\1', text))
+        # The errata's anchors are their headings'; another goes before its heading.
+        text = re.sub(r'(?m)^(#+ )<a id="[\d.]+"></a>', r'\1', text)
+        return LINK.sub(change, re.sub(r'(?m)^(#+ )(<a id="[^"]*"></a>)', r'\2\n\n\1', text))
 
     def chapter(self, page, folder):
         """A chapter: the head of its README, its notebook, the rest of its README."""

@@ -38,6 +38,15 @@ def errata_index(edition):
     return '\n'.join(lines) + '\n\n'
 
 
+def tests(edition, text):
+    """The text of the errata, where each test leads to its line."""
+    def change(match):
+        file, _, test = match.group(1).partition('::')
+        edition.code.add('tests/' + file)
+        return '[%s](code/tests/%s.html%s)' % (match.group(), file, line_of('tests/' + file, test and 'def %s(' % test))
+    return re.sub(r'`(test_\w+\.py(::\w+)?)`', change, text)
+
+
 def coverage(edition):
     """All that the articles print, by article and section; returns the page, and its rows for the search."""
     text, entries = edition.text, []
