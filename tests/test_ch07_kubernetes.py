@@ -10,8 +10,8 @@ from conftest import ROOT, load
 CHAPTER = 'ch07_acceleration/'
 
 CONTAINER = {'name', 'image', 'command', 'args', 'ports', 'securityContext', 'resources', 'volumeMounts'}
-# The fields that the manifests may have, by the names of what holds them: of kubeflow.org/v1, as release 1.9
-# of the operator has it, and of Kubernetes.
+# The fields that the manifests may have, by the names of what holds them: of kubeflow.org/v1, as the
+# operator's types have it (read before release 1.9, not in that tag), and of Kubernetes.
 FIELDS = {
     '': {'apiVersion', 'kind', 'metadata', 'spec'},
     'metadata': {'name', 'labels', 'annotations'},
