@@ -192,12 +192,12 @@ def main(argv=None):
         for rate in args.rates:
             folder = os.path.join(args.folder, 'rate-%g-seed%d' % (rate, seed))
             curve = curves[rate, seed] = train(rate, seed, folder, args, evaluator)
-            last = curve[max(curve)]
+            for step in sorted(curve):
+                print('rate %g, seed %d, step %5d: L2 loss %.4f, cross entropy %.4f, validation accuracy %.4f, '
+                      'test accuracy %.4f' % (rate, seed, step, *(curve[step][name] for name in COLUMNS[1:])))
             misfits.setdefault(rate, []).append(misfit(rate, curve, read_losses(folder)))
-            validation.setdefault(rate, []).append(last['validation'])
-            print('rate %g, seed %d, step %d: L2 loss %.3f, cross entropy %.4f, validation accuracy %.4f, test '
-                  'accuracy %.4f; misfit %.3f' % (rate, seed, max(curve), last['l2_loss'], last['cross_entropy'],
-                                                  last['validation'], last['test'], misfits[rate][-1]))
+            validation.setdefault(rate, []).append(curve[max(curve)]['validation'])
+            print('rate %g, seed %d: misfit %.3f' % (rate, seed, misfits[rate][-1]))
     print('fits the printed and the reported losses best: %g; best validation accuracy: %g' % (
         min(misfits, key=lambda rate: np.mean(misfits[rate])),
         max(validation, key=lambda rate: np.mean(validation[rate]))))
