@@ -224,22 +224,25 @@ def test_what_is_printed_is_two_clicks_away(site, page, words, program):
 
 def test_a_section_of_an_article_is_found_by_its_title(site, page):
     page.goto(site.as_uri() + '/en/ch05.html#长短时记忆网络lstm结构')
-    assert page.locator(':target').count() == 1
+    page.locator(':target').wait_for()
     page.goto(site.as_uri() + '/zh/ch05.html')
     page.locator('.under a', has_text='5.3').first.click()
     page.wait_for_url('**/errata.html#5.*')
-    assert page.locator(':target').count() == 1
+    page.locator(':target').wait_for()
 
 
 def test_from_the_chinese_home_page_to_the_perplexity_its_code_and_its_erratum(site, page):
     page.goto(site.as_uri() + '/zh/index.html')
     page.locator('article a[href="ch05.html"]').first.click()
+    page.wait_for_url('**/ch05.html')
     assert '183.443' in page.locator('article').inner_text()
     page.locator('article a[href^="code/ch05_rnn_ptb/ptb_word_lm.py"]').first.click()
+    page.wait_for_url('**/code/**')
     assert page.locator('html').get_attribute('lang') == 'zh-CN'
     page.go_back()
     page.locator('article a[href^="errata.html#5."]').first.click()
-    assert page.locator('html').get_attribute('lang') == 'zh-CN' and page.locator(':target').count() == 1
+    page.locator(':target').wait_for()
+    assert page.locator('html').get_attribute('lang') == 'zh-CN'
 
 
 def test_the_filter_of_printed_things(site, page):

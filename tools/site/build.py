@@ -19,27 +19,32 @@ import tables
 from stage import FOLDERS, ROOT, Edition, read
 
 HERE = os.path.dirname(os.path.abspath(__file__))
+LANGUAGES = {'en': 'en', 'zh': 'zh_CN'}       # and Sphinx's names for them
 
 
-def stage(language, folder):
-    """Put the sources of a language into a folder."""
+def stage(folder):
+    """Put the sources of each language into a folder in `folder`."""
     with open(os.path.join(ROOT, 'results', 'coverage.csv'), encoding='utf-8', newline='') as file:
         rows = [dict(row, id='row-%d' % line) for line, row in enumerate(csv.DictReader(file), 2)]
-    edition = Edition(language, folder, json.loads(read('tools/site/texts.json'))[language], rows)
-    errata = os.path.join(folder, 'errata.md')
-    with open(errata, encoding='utf-8') as file:
-        head, first, rest = file.read().partition('\n## ')
-    edition.write('errata', head + tables.errata_index(edition) + tables.tests(edition, first.strip('\n') + rest))
-    page, entries = tables.coverage(edition)
-    edition.write('coverage', page)
-    for path in 'companion/cli.py', 'data/__init__.py':         # folders that pages link to
-        edition.code.add(path)
-    entries += tables.programs(edition)
     titles = {'ch0' + row['article']: [] for row in rows}
     for row in rows:
         titles['ch0' + row['article']].append(row['section'])
-    edition.write('site.json', json.dumps({'language': language, 'text': edition.text, 'titles': titles,
-                                           'entries': entries}))
+    texts, editions, entries = json.loads(read('tools/site/texts.json')), [], {}
+    for language in LANGUAGES:
+        edition = Edition(language, os.path.join(folder, language), texts[language], rows)
+        editions.append(edition)
+        with open(os.path.join(edition.folder, 'errata.md'), encoding='utf-8') as file:
+            head, first, rest = file.read().partition('\n## ')
+        edition.write('errata', head + tables.errata_index(edition) + tables.tests(edition, first.strip('\n') + rest))
+        page, entries[language] = tables.coverage(edition)
+        edition.write('coverage', page)
+    # Both languages have a page for each file that is linked in one of them, and for these, of linked folders.
+    files = {'companion/cli.py', 'data/__init__.py'}.union(*[edition.code for edition in editions])
+    for edition in editions:
+        edition.code = files
+        edition.write('site.json', json.dumps({
+            'language': edition.language, 'text': edition.text, 'titles': titles,
+            'entries': entries[edition.language] + tables.programs(edition)}))
 
 
 def main():
@@ -47,12 +52,12 @@ def main():
     start = time.time()
     with tempfile.TemporaryDirectory() as folder:
         builds = []
-        for language in 'en', 'zh':
+        stage(folder)
+        for language in LANGUAGES:
             source = os.path.join(folder, language)
-            stage(language, source)
             builds.append(subprocess.Popen([
                 sys.executable, '-m', 'sphinx', '-q', '-W', '--keep-going', '-c', HERE, '-d', source + '.doctrees',
-                '-D', 'language=' + {'en': 'en', 'zh': 'zh_CN'}[language],
+                '-D', 'language=' + LANGUAGES[language],
                 source, os.path.join(folder, 'site', language)]))
         if any([build.wait() for build in builds]):
             sys.exit('build.py: error: a page of the site is not right; the lines above name it')

@@ -55,6 +55,16 @@ def anchors(app, doctree):
         seen.update(section['ids'])
 
 
+def join_lines(app, doctree):
+    """Chinese has no spaces: a new line in the source is none either."""
+    for text in list(doctree.findall(nodes.Text)):
+        if not isinstance(text.parent, (nodes.FixedTextElement, nodes.raw, nodes.math)):
+            joined = re.sub('(?<=[\u3000-\u9fff\uff00-\uffef])\n(?=[\u3000-\u9fff\uff00-\uffef])|'
+                            '(?<=[\u3001-\u303f\uff00-\uffef])\n|\n(?=[\u3001-\u303f\uff00-\uffef])', '', text)
+            if joined != text:
+                text.parent.replace(text, nodes.Text(joined))
+
+
 def search_data(app, error):
     """What search.js looks through: the sections of all pages, the printed things, the programs."""
     if error:
@@ -111,5 +121,6 @@ def setup(app):
     app.connect('config-inited', read_site)
     app.connect('builder-inited', no_index)
     app.connect('doctree-read', anchors, priority=100)
+    app.connect('doctree-read', join_lines, priority=100)
     app.connect('build-finished', search_data)
     app.connect('build-finished', translate)
