@@ -56,13 +56,14 @@ def anchors(app, doctree):
 
 
 def join_lines(app, doctree):
-    """Chinese has no spaces: a new line in the source is none either."""
+    """Chinese has no spaces: where a line of the source ends between Chinese characters there is none either."""
     for text in list(doctree.findall(nodes.Text)):
-        if not isinstance(text.parent, (nodes.FixedTextElement, nodes.raw, nodes.math)):
-            joined = re.sub('(?<=[\u3000-\u9fff\uff00-\uffef])\n(?=[\u3000-\u9fff\uff00-\uffef])|'
-                            '(?<=[\u3001-\u303f\uff00-\uffef])\n|\n(?=[\u3001-\u303f\uff00-\uffef])', '', text)
-            if joined != text:
-                text.parent.replace(text, nodes.Text(joined))
+        if text == '\n' and not isinstance(text.parent, nodes.FixedTextElement):
+            place = text.parent.index(text)
+            before, after = text.parent[:place], text.parent[place + 1:]
+            around = ''.join([node.astext()[-1:] for node in before[-1:]] + [node.astext()[:1] for node in after[:1]])
+            if re.search('^[\u3000-\u9fff\uff00-\uffef]{2}$|[\u3001-\u303f\uff00-\uffef]', around):
+                text.parent.remove(text)
 
 
 def search_data(app, error):
