@@ -12,6 +12,10 @@ sys.path[:0] = [ROOT, os.path.join(ROOT, 'tools')]
 # What the tests start finds this checkout too, whichever one is installed.
 os.environ['PYTHONPATH'] = os.pathsep.join([ROOT] + [p for p in [os.environ.get('PYTHONPATH')] if p])
 
+# TensorFlow 2.x's own kernels on every processor: oneDNN's, on by default where there is AVX-512 VNNI, fuse operations,
+# name them differently, and do not refuse what the others refuse.
+os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '0')
+
 # The user's data, before `surroundings` below hides it from the tests.
 USER_DATA = os.environ.get('TF_TUTORIAL_DATA')
 
