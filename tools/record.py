@@ -14,7 +14,8 @@ import subprocess
 import sys
 import time
 
-LOGS = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'results', 'logs')
+ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+LOGS = os.path.join(ROOT, 'results', 'logs')
 PACKAGES = ('tensorflow-gpu', 'tensorflow', 'numpy', 'keras', 'tf-keras', 'tf-slim', 'tflearn')
 
 
@@ -58,7 +59,8 @@ def main():
             # Neither colours nor folders of this machine are part of a result.
             line = re.sub('\x1b\\[[0-9;]*[A-Za-z]|\r', '', line)
             if not re.match(r'(\[[\w ]+\] )?Extracting ', line):
-                log.write(line.replace(os.environ.get('TF_TUTORIAL_RUNS') or 'runs', 'runs'))
+                line = line.replace(os.environ.get('TF_TUTORIAL_RUNS') or 'runs', 'runs')
+                log.write(line.replace(ROOT + os.sep, ''))
         status = process.wait()
         log.write('# seconds: %.0f\n' % (time.time() - start))
     if status:
