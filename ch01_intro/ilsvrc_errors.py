@@ -42,7 +42,7 @@ def main(argv=None):
     for year in sorted(PUBLISHED):
         print('%d   %5s %%   %7.1f %%' % (year, ARTICLE.get(year, '-'), PUBLISHED[year]))
     print('person %3d %%   %7.1f %%' % tuple(PERSON))
-    # Before deep learning; the text has no number for 2010.
+    # Before deep learning; the article gives no figure for 2010.
     print('2010 to 2011, published: %s' % fall(PUBLISHED[2010], PUBLISHED[2011]))
     for name, errors in ('article', ARTICLE), ('published', PUBLISHED):
         print('2011 to 2012, %s: %s' % (name, fall(errors[2011], errors[2012])))

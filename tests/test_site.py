@@ -4,7 +4,7 @@ Runs in .venv-site, which has no TensorFlow:
 
     .venv-site/bin/python -m pytest --noconftest tests/test_site.py
 
-SITE=build/site takes the site that is built there; otherwise it is built anew.
+SITE=build/site tests the site that is already built there; without SITE the tests build one first.
 """
 import os
 import re
