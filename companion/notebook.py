@@ -23,7 +23,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 def start(*names):
     """Prepare a notebook: TensorFlow 1.x's names, the data, a temporary folder to work in.
 
-    Checkpoints and pictures of the notebook lie in the temporary folder, and are gone with it.
+    Checkpoints and pictures of the notebook are kept in the temporary folder, and deleted with it.
 
     Args:
         names: of the data sets that it uses, 'mnist' or 'ptb'.

@@ -354,7 +354,7 @@ def test_a_killed_worker_that_is_not_needed(submit, program, options, flags):
 
 @pytest.mark.slow
 def test_a_killed_worker_of_a_synchronous_training(submit):
-    """All end after --wait_secs, and so does the job; submitted again, it goes on from the last checkpoint."""
+    """All end after --wait_secs, and so does the job; submitted again, it resumes from the last checkpoint."""
     job = submit('dist_mnist_sync.py', *ENDLESS, '--wait_secs', '20')
     job.wait_for_step(51)
     job.kill(2)
@@ -366,7 +366,7 @@ def test_a_killed_worker_of_a_synchronous_training(submit):
 
 @pytest.mark.slow
 def test_a_killed_chief(submit):
-    """The job ends with its status; with RETRIES it is queued again, and goes on from the last checkpoint."""
+    """The job ends with its status; with RETRIES it is queued again, and resumes from the last checkpoint."""
     job = submit('dist_mnist_async.py', *ENDLESS, RETRIES='1')
     job.wait_for_step(51)
     job.kill(1)

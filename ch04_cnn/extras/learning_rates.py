@@ -8,7 +8,7 @@ Not in the article, which prints no learning rate for this network. Article 4 �
 Runs mnist_train.py once for each 学习率 (learning rate) and seed, evaluates each checkpoint beside it, and keeps
 the loss in its two parts: the L2 正则化 (regularization) term and the 交叉熵 (cross entropy) of the validation
 data. The rate that fits is chosen by `misfit`, written down before the first run. Takes twelve minutes for each
-rate and seed on TensorFlow 2, three quarters of an hour on 1.15; stopped and started again, it goes on. Expect
+rate and seed on TensorFlow 2, three quarters of an hour on 1.15; stopped and started again, it resumes. Expect
 the L2 term to stay near 0.6 at a rate of 0.01 while the cross entropy falls below 0.05: so a loss of 0.6 and an
 accuracy of 99 % belong together.
 """

@@ -6,7 +6,7 @@
 #     PS=2 RETRIES=1 sbatch ch07_acceleration/slurm/train.sh ch07_acceleration/dist_mnist_in_graph.py
 #
 # PS of the tasks are parameter servers, the others workers. Its output is slurm-NUMBER.out. The same command
-# again goes on from the last checkpoint; with RETRIES=1, a job that fails does so once by itself.
+# again resumes from the last checkpoint; with RETRIES=1, a job that fails does so once by itself.
 #
 #SBATCH --job-name=dist-mnist
 #SBATCH --nodes=2
