@@ -301,7 +301,7 @@ def test_flags_then_tf_config_then_slurm(place, monkeypatch, run_script, capsys)
 
 def assert_trained(job, steps):
     assert job.end() == ('COMPLETED', '0'), job.text()
-    assert 'After %d training step(s), test accuracy' % steps in job.text() and job.accuracy() > 0.5
+    assert 'After %d training step(s), test accuracy' % steps in job.text() and job.accuracy() > 0.7
     assert 'Traceback' not in job.text()
 
 
@@ -315,10 +315,11 @@ def test_trains_and_ends(submit):
 
 @pytest.mark.slow
 def test_one_node_by_tensorflows_resolver(submit):
-    job = submit('dist_mnist_async.py', '--training_steps', '300', *SMALL,
+    # Of so few images that 300 steps, two workers at once, once came to 0.67 only.
+    job = submit('dist_mnist_async.py', '--training_steps', '1000', *SMALL,
                  sbatch=['--partition=one', '--nodes=1'])
     job.wait_for("^This is .*, by Slurm, by TensorFlow's resolver; ps: localhost:", 3)
-    assert job.end() == ('COMPLETED', '0') and job.accuracy() > 0.5
+    assert job.end() == ('COMPLETED', '0') and job.accuracy() > 0.7
 
 
 @pytest.mark.slow

@@ -9,6 +9,8 @@ import tensorflow as tf
 from conftest import ROOT
 
 LOGS = sorted(glob.glob(os.path.join(ROOT, 'results', 'outputs', '*.log')))
+# Accuracies on 5000 points after 3000 steps: the rounding of another processor moves a dozen of them.
+TRAINED = {'ch03-overfitting.log': 5e-3}
 NUMBER = r'[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?'
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(
@@ -21,11 +23,11 @@ def body(text):
             if not line.startswith(('# ', 'Extracting '))]
 
 
-def assert_alike(mine, recorded):
-    """The same words; the same numbers too, but for rounding, after a training of some thousand steps."""
+def assert_alike(mine, recorded, rel):
+    """The same words; the same numbers too, but for rounding on another processor."""
     assert re.sub(NUMBER, '#', mine) == re.sub(NUMBER, '#', recorded)
     numbers = [[float(number) for number in re.findall(NUMBER, line)] for line in (mine, recorded)]
-    assert numbers[0] == pytest.approx(numbers[1], rel=5e-3, abs=1e-5), mine
+    assert numbers[0] == pytest.approx(numbers[1], rel=rel, abs=1e-5), mine
 
 
 @pytest.mark.parametrize('path', LOGS, ids=os.path.basename)
@@ -41,4 +43,4 @@ def test_output_is_the_recorded_one(path, request, monkeypatch, shell):
     mine, recorded = body(result.stdout), body(text)
     assert len(mine) == len(recorded)
     for pair in zip(mine, recorded):
-        assert_alike(*pair)
+        assert_alike(*pair, rel=TRAINED.get(os.path.basename(path), 2e-3))

@@ -23,7 +23,7 @@ on_2 = pytest.mark.skipif(not ON_2, reason='for the part of the tests on TensorF
 # What both versions compute, 1.15.5 and 2.21.0.
 BATCHES = 'ed19f08c170db60b966e71872b3ca367183d3a756a73f636ba27bf5a92146026'
 NUMBERS = [-1.1780828, -0.70994139, 0.64330411, 0.12341011]
-LOSSES = [2.652251, 0.88278759, 0.70875868, 0.56181678, 0.48889208, 0.4133419, 0.40871888]
+LOSSES = [2.65225101, 2.59739304, 2.4426043, 2.35633588, 2.24208546, 2.29215336, 2.08507061]
 TOWERS = {1: [815.94049, 8562.376, 25582.955, 1.278479, 0.39612603, 0.39608502, 0.39604414, 0.39600337,
               0.39596272],
           4: [1012.4594, 3767.564, 4185.792, 4.8665214, 0.52112418, 0.50131154, 0.49053776, 0.48083192,
@@ -166,7 +166,7 @@ def test_seeds_of_operations_draw_the_same_numbers(sample):
         y = module.inference(x, tf.contrib.layers.l2_regularizer(0.0001))
         loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(logits=y, labels=y_)) + \
             tf.add_n(tf.get_collection('losses'))
-        step = tf.train.GradientDescentOptimizer(0.1).minimize(loss)
+        step = tf.train.GradientDescentOptimizer(0.001).minimize(loss)      # rounding does not show at this rate
         random = [tf.random_normal([2], seed=5), tf.random_uniform([2], seed=6)]
         with tf.Session() as sess:
             tf.global_variables_initializer().run()
@@ -174,7 +174,7 @@ def test_seeds_of_operations_draw_the_same_numbers(sample):
             losses = [sess.run([loss, step], dict(zip((x, y_), mnist.train.next_batch(100))))[0]
                       for _ in range(300)]
     np.testing.assert_allclose(numbers, NUMBERS, rtol=1e-6)
-    np.testing.assert_allclose(losses[::50] + losses[-1:], LOSSES, rtol=1e-4)       # rounding: the processor's kernels
+    np.testing.assert_allclose(losses[::50] + losses[-1:], LOSSES, rtol=2e-6)
 
 
 def seeded():
