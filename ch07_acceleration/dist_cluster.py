@@ -15,7 +15,7 @@ import os
 import tensorflow as tf
 from tensorflow.examples.tutorials.mnist import input_data
 
-from ch03_training_tricks.mnist_inference import inference
+from ch03_training_tricks import mnist_inference
 from ch07_acceleration.extras import slurm_cluster
 
 # The article's tf.train.ClusterSpec: three workers and two parameter servers.
@@ -52,6 +52,27 @@ def add_flags(parser):
     parser.add_argument('--textbook', action='store_true',
                         help="train by TensorFlow's means alone, without what lets tasks end and survive: "
                              'parameter servers stay in server.join() until launch.py ends them')
+
+
+def add_settings(parser, namespace, **helps):
+    """Add the flags of a training: of article 3's network, and of the constants that all these programs have.
+
+    Args:
+        namespace: the program's `globals()`.
+        helps: for each of its further constants the help text.
+    """
+    mnist_inference.add_constants(parser)
+    parser.add_constants(
+        namespace,
+        BATCH_SIZE='images in a training batch of one worker',
+        LEARNING_RATE_BASE='learning rate at step 0',
+        REGULARAZTION_RATE='weight of the L2 loss',
+        MODEL_SAVE_PATH='folder of the checkpoints, which the chief writes',
+        SAVE_STEPS='steps between two checkpoints',
+        **helps)
+    parser.add_constants(
+        namespace, cli.fraction,
+        LEARNING_RATE_DECAY='factor on the learning rate at each epoch')
 
 
 def settings(args):
@@ -122,7 +143,7 @@ def evaluate(mnist, folder):
     with tf.Graph().as_default(), tf.Session() as sess:
         x = tf.placeholder(tf.float32, [None, 784])
         y_ = tf.placeholder(tf.int64, [None])
-        correct = tf.equal(tf.argmax(inference(x, None), 1), y_)
+        correct = tf.equal(tf.argmax(mnist_inference.inference(x, None), 1), y_)
         accuracy = tf.reduce_mean(tf.cast(correct, tf.float32))
         path = tf.train.latest_checkpoint(folder)
         tf.train.Saver().restore(sess, path)

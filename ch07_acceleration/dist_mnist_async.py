@@ -106,19 +106,10 @@ def train(cluster, task_index, mnist, server, MonitoredTrainingSession):
 def main(argv=None):
     parser = cli.Parser(__doc__, data='mnist')
     dist_cluster.add_flags(parser)
-    mnist_inference.add_constants(parser)
-    parser.add_constants(
-        globals(),
-        BATCH_SIZE='images in a training batch of one worker',
-        LEARNING_RATE_BASE='learning rate at step 0',
-        REGULARAZTION_RATE='weight of the L2 loss',
+    dist_cluster.add_settings(
+        parser, globals(),
         TRAINING_STEPS='training steps of all workers together',
-        MODEL_SAVE_PATH='folder of the checkpoints, which the chief writes',
-        SAVE_STEPS='steps between two checkpoints',
         REPORT_STEPS="a worker's steps between two of its lines")
-    parser.add_constants(
-        globals(), cli.fraction,
-        LEARNING_RATE_DECAY='factor on the learning rate at each epoch')
     args = parser.parse(argv)
     cli.set_constants(vars(mnist_inference), args)
     cli.set_constants(globals(), args)

@@ -15,6 +15,7 @@ Takes three minutes on two idle cores; busy ones spoil the figures, though the l
 """
 from companion import cli
 
+import argparse
 import collections
 import json
 import os
@@ -170,14 +171,15 @@ def main(argv=None):
         RUNS='runs in each of them')
     parser.add_argument('--no_namespace', action='store_true',
                         help='stay in the network of the machine, where others can reach the tasks')
-    argv = sys.argv[1:] if argv is None else list(argv)
-    args = parser.parse([word for word in argv if word != '--inside'])
+    parser.add_argument('--inside', action='store_true', help=argparse.SUPPRESS)
+    args = parser.parse(argv)
     cli.set_constants(globals(), args)
-    if '--inside' in argv:
+    if args.inside:
         network_namespace.loopback_up()
     elif not args.no_namespace:
         print('NOTICE: no network namespace (%s): for some minutes others can reach the tasks.' % (
-            network_namespace.enter(__file__, ['--inside'] + argv)), file=sys.stderr)
+            network_namespace.enter(__file__, ['--inside'] + (sys.argv[1:] if argv is None else argv))),
+            file=sys.stderr)
 
     hosts = {job: ['localhost:%d' % portpicker.pick_unused_port()] for job in ('ps', 'worker')}
     cluster, parent = tf.train.ClusterSpec(hosts), os.getpid()

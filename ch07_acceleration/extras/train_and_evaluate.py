@@ -152,18 +152,9 @@ def main(argv=None):
     parser = cli.Parser(__doc__, data='mnist')
     dist_cluster.add_flags(parser)
     parser.add_argument('--by_hand', action='store_true', help='a server and a tf.Session, without tf.estimator')
-    mnist_inference.add_constants(parser)
-    parser.add_constants(
-        globals(),
-        BATCH_SIZE='images in a training batch of one worker',
-        LEARNING_RATE_BASE='learning rate at step 0',
-        REGULARAZTION_RATE='weight of the L2 loss',
-        TRAINING_STEPS='training steps of all workers together',
-        MODEL_SAVE_PATH='folder of the checkpoints, which the chief writes',
-        SAVE_STEPS='steps between two checkpoints')
-    parser.add_constants(
-        globals(), cli.fraction,
-        LEARNING_RATE_DECAY='factor on the learning rate at each epoch')
+    dist_cluster.add_settings(
+        parser, globals(),
+        TRAINING_STEPS='training steps of all workers together')
     args = parser.parse(argv)
     cli.set_constants(vars(mnist_inference), args)
     cli.set_constants(globals(), args)
