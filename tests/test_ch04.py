@@ -695,8 +695,8 @@ def test_learning_rates(run_script, tmp_path, monkeypatch):
     assert 0 < curve[3]['cross_entropy'] < curve[1]['cross_entropy']
     # What is trained is not trained again.
     monkeypatch.setattr(subprocess, 'Popen', None)
-    assert [line for line in run_script(RATES, *flags).splitlines() if line.startswith(('rate', 'fits'))] == [
-        line for line in out.splitlines() if line.startswith(('rate', 'fits'))]
+    assert [line for line in run_script(RATES, *flags).splitlines() if line.startswith('rate')] == [
+        line for line in out.splitlines() if line.startswith('rate')]
 
 
 def test_misfit_of_learning_rates():
