@@ -52,8 +52,13 @@ UNABLE = {
 LIMITS = {
     'ch01_intro/extras/check_environment.py':
         'checks what TensorFlow 1.15 needs; on another Python it says so, and its status is 1',
+    'ch04_cnn/conv_pool.py':
+        'where oneDNN is on, as by default on processors with AVX-512 VNNI, avg_pool along the depth gives an empty '
+        'array in place of an error; TF_ENABLE_ONEDNN_OPTS=0 turns it off',
     'ch06_high_level_apis/keras_cnn.py':
         "prints no line 'Epoch 1/20' before an epoch, and 'acc:' in place of 'accuracy:'",
+    'ch07_acceleration/extras/train_and_evaluate.py':
+        'only with --by_hand: TensorFlow 2.16 and later have no tf.estimator',
     'ch07_acceleration/device_manual.py':
         'without a GPU its third part says that XLA_CPU is not there, not that it has no code: 2.x lists no '
         'such device; and no list of devices comes before the placements',
