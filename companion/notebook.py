@@ -9,10 +9,12 @@ A notebook begins with::
 
 Its code is that of the chapter's programs; tools/notebooks.py holds the two together.
 """
+import atexit
 import base64
 import io
 import os
 import re
+import shutil
 import sys
 import tempfile
 import warnings
@@ -28,8 +30,8 @@ def start(*names):
     Args:
         names: of the data sets that it uses, 'mnist' or 'ptb'.
     Returns:
-        Whether it runs on the embedded sample, where the real data are not to be had, and the folder of each
-        data set.
+        Whether it runs on the embedded sample, because it was asked to or the real data could not be downloaded, and
+        the folder of each data set.
     """
     sys.path.insert(0, ROOT)
     from companion import cli
@@ -39,10 +41,6 @@ def start(*names):
     tf1.install()                               # on TensorFlow 2.x; does nothing on 1.15
     cli.quiet()
     warnings.filterwarnings('ignore')
-    global FOLDER
-    FOLDER = tempfile.TemporaryDirectory()
-    os.environ['TF_TUTORIAL_RUNS'] = os.path.join(FOLDER.name, 'runs')
-    os.chdir(FOLDER.name)
     import tensorflow as tf
     cli.quiet()                                 # once more: in a notebook, importing 1.15 makes it talkative again
     tf.reset_default_graph()                    # for when the cell is run again
@@ -54,6 +52,11 @@ def start(*names):
         print('%s: going on with the embedded sample' % error)
         sample = True
         folders = [data.folder(name, None, True) for name in names]
+    folders = [os.path.abspath(path) for path in folders]
+    folder = tempfile.mkdtemp()
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ['TF_TUTORIAL_RUNS'] = os.path.join(folder, 'runs')
+    os.chdir(folder)
     return [sample] + folders
 
 
@@ -80,7 +83,7 @@ def show(figure, alt):
 def picture(name, alt):
     """Show a PNG file that a program has saved, by its name or path, as `show` does."""
     if not os.path.exists(name):
-        name, = [os.path.join(folder, name) for folder, _, files in os.walk(FOLDER.name) if name in files]
+        name, = [os.path.join(folder, name) for folder, _, files in os.walk('.') if name in files]
     with open(name, 'rb') as file:
         _display(file.read(), alt)
 

@@ -227,8 +227,20 @@ def test_the_first_cell_without_data_and_network_goes_on_with_the_sample(monkeyp
     monkeypatch.setenv('TF_TUTORIAL_RUNS', '')
     monkeypatch.chdir(ROOT)
     sample, mnist = notebook.start('mnist')
-    assert sample is True and os.path.isdir(mnist) and os.getcwd() == os.path.realpath(notebook.FOLDER.name)
+    assert sample is True and os.path.isdir(mnist) and os.listdir('.') == []
     assert 'no network: going on with the embedded sample' in capsys.readouterr().out
+
+
+def test_the_first_cell_takes_a_relative_folder_of_data(monkeypatch, tmp_path):
+    from companion import notebook
+
+    import data
+    monkeypatch.setattr(data, 'folder', lambda name, data_dir, sample: os.path.join(data_dir, name))
+    monkeypatch.setenv('TF_TUTORIAL_DATA', 'mine')
+    monkeypatch.setenv('TF_TUTORIAL_RUNS', '')
+    monkeypatch.chdir(tmp_path)
+    assert notebook.start('mnist', 'ptb') == [False, str(tmp_path / 'mine' / 'mnist'), str(tmp_path / 'mine' / 'ptb')]
+    assert os.getcwd() != str(tmp_path) and os.environ['TF_TUTORIAL_RUNS'].startswith(os.path.realpath(os.getcwd()))
 
 
 def test_recorded():

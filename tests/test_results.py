@@ -131,6 +131,21 @@ def test_the_readmes_have_the_figures_of_the_logs():
         assert line in read('README.md') and line in read('README.zh-CN.md')
 
 
+@pytest.mark.parametrize('page', ['ch07_acceleration/README.md', 'ch07_acceleration/README.zh-CN.md'])
+def test_article_7s_pages_have_the_speeds_and_costs_of_the_logs(page):
+    cost = [line for line in read('results/clusters/dist_cost.log').splitlines() if not line.startswith('#')]
+    assert '\n'.join(cost) in read(page)
+    off = [int(percent) for percent in re.findall(r'\(\s*([-+]\d+) %\)', '\n'.join(cost))]
+    assert re.search(r'%d (to|到) \%+d %%' % (min(off), max(off)), read(page))
+    # Three runs of each way: what the worker says that took most of the steps.
+    rows = []
+    for run in re.split('(?m)^== ', read('results/clusters/ways.log'))[1:]:
+        own, speed = max((int(own), float(speed)) for own, speed in re.findall(
+            r'(\d+) of them by worker \d, ([\d.]+) examples/sec by all', run))
+        rows.append('%.0f%s' % (speed, r'\*' if own > 3500 else ''))
+    assert ' | '.join(', '.join(rows[way::3]) for way in range(3)) in read(page)
+
+
 def test_links_lead_somewhere():
     pages = glob.glob(os.path.join(ROOT, '*.md')) + glob.glob(os.path.join(ROOT, 'ch0*', '*.md'))
     for page in pages:
