@@ -40,9 +40,9 @@ def resolves(host):
 
 
 def first_port():
-    """A port for the first task, by the job's number: other jobs on a node, and the last run of this, have others."""
-    run = int(os.environ['SLURM_JOB_ID']) + 29 * int(os.environ.get('SLURM_RESTART_COUNT', 0))
-    return 10000 + run % 75 * 64
+    """A port for the first task. Other jobs on a node have others; and of 32 tasks or fewer, the last run of this."""
+    restarts = int(os.environ.get('SLURM_RESTART_COUNT', 0))
+    return 10000 + int(os.environ['SLURM_JOB_ID']) % 75 * 64 + restarts % 2 * 32
 
 
 def find_place(parameter_servers):
