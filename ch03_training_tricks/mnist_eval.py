@@ -6,10 +6,10 @@ Article 3 训练神经网络模型的常用方法, section TensorFlow 最佳实�
     python ch03_training_tricks/mnist_eval.py --until_step 30000    # ... until training has ended
     python ch03_training_tricks/mnist_eval.py --once    # the newest checkpoint, also on the test data
 
-Shows how ExponentialMovingAverage.variables_to_restore reads the averages into the plain variables, so that
-the forward pass need not know of them. One evaluation takes less than a second; --once about four with the
-imports. Expect 0.976 or more from step 1001 on (article: 0.9764), 0.98 to 0.986 at the end (article:
-~98.4 %).
+Shows how ExponentialMovingAverage.variables_to_restore loads the averages into the plain variables (重命名,
+renaming), so that the forward pass need not know of them. One evaluation takes less than a second; --once
+about four with the imports. Expect 0.976 or more from step 1001 on (article: 0.9764), 0.98 to 0.986 at the
+end (article: ~98.4 %).
 """
 from companion import checkpoint, cli, printed
 

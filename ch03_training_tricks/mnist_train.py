@@ -11,7 +11,8 @@ again, it resumes from the newest intact checkpoint; to train again from the sta
 checkpoints. `make tensorboard` shows the curve of the loss.
 
 Takes about two minutes on two cores. Expect a loss of 2.5 to 3.5 at step 1 (article: 3.46893), about 0.2 at
-step 1001 (article: 0.172291), and about 0.1 at step 6001 (article: 0.0976607); RESULTS.md has both curves.
+step 1001 (article: 0.172291), and about 0.1 at step 6001 (article: 0.0976607); RESULTS.md has the
+curves of loss and accuracy.
 """
 from companion import checkpoint, cli
 

@@ -27,7 +27,7 @@ FC_SIZE = 512
 
 # 前向传播 (forward pass). `train` adds dropout; `regularizer` is a function from weights to a loss, or None.
 def inference(input_tensor, train, regularizer):
-    # Each layer names its variables 'weight' and 'bias'; the 变量空间 (variable scopes) keep them apart.
+    # Each layer names its variables 'weight' and 'bias'; the 命名空间 (variable scopes) keep them apart.
     with tf.variable_scope('layer1-conv1'):
         conv1_weights = tf.get_variable(
             "weight", [CONV1_SIZE, CONV1_SIZE, NUM_CHANNELS, CONV1_DEEP],

@@ -4,10 +4,10 @@ Article 5 循环神经网络简介, section 长短时记忆网络 (LSTM) 结构,
 
     python ch05_rnn_ptb/lstm_loop.py
 
-Shows the printed loop on a task that fills its gaps: predicting the next value of a sine wave. Prints the
-variables, four of them however long the sequence; the loss during training; and that the formulas of the
-门 (gates) in NumPy give the same output. BasicLSTMCell has no peephole connections: its gates see the input
-x and the output h only, not the state c; the text says that they do. At the end: what becomes of a state
+Shows the printed loop, with its missing lines supplied, on a task: predicting the next value of a sine
+wave. Prints the variables, four of them however long the sequence; the loss during training; and that the
+formulas of the 门 (gates) in NumPy give the same output. BasicLSTMCell has no peephole connections: its gates see
+the input x and the output h only, not the state c; the text says that they do. At the end: what becomes of a state
 when the gates are fully open, at 1, or closed, at 0. Takes five seconds. Expect a loss that falls below a
 tenth of the first one, and states of 0.5, 0.25, 0.75 and 0.
 """

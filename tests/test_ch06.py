@@ -527,7 +527,6 @@ def test_the_printed_model_function_cannot_predict_without_labels():
     'broken',
     [
         'layers.convolution2d(network, 32, activation_\nfn=tf.nn.relu)',
-        'f(mnist.\ntest.images)\nx = mnist.',
         'def conv_model(input, target, mode):\n    target = 0\nreturn target',
         'model.fit(trainX, trainY, n_epoch=20, show_\nmetric=True)',
     ],
@@ -535,6 +534,11 @@ def test_the_printed_model_function_cannot_predict_without_labels():
 def test_the_broken_lines_do_not_compile(broken):
     with pytest.raises(SyntaxError):
         compile(broken, 'print', 'exec')
+
+
+def test_the_line_broken_after_a_dot_compiles():
+    """Inside of parentheses a line may end after the dot."""
+    compile('score = f(list(c.predict(mnist.\ntest.images)))', 'print', 'exec')
 
 
 def test_printed_counts():

@@ -4,6 +4,7 @@ from companion import cli, printed
 import argparse
 import contextlib
 import glob
+import inspect
 import json
 import os
 import re
@@ -867,6 +868,19 @@ def test_the_printed_summary_writer_is_gone(tmp_path):
 def test_the_printed_margins_are_errors(line):
     with pytest.raises(SyntaxError):
         as_printed((line, line[4:]))
+
+
+def test_the_printed_margin_averages_the_last_variable_only():
+    """average_gradients' outer loop from tf.concat on, with the indentation of the `for` itself, as printed."""
+    ours = load(QUEUE)
+    lines = inspect.getsource(ours.average_gradients).splitlines(True)
+    start, = [i for i, line in enumerate(lines) if 'tf.concat' in line]
+    rest = ''.join(lines[start:-1])
+    multi = as_printed((rest, re.sub('^    ', '', rest, flags=re.MULTILINE)))
+    with tf.Graph().as_default():
+        towers = [[(tf.constant(1.0), 'weights'), (tf.constant(2.0), 'biases')]] * 2
+        assert [variable for _, variable in ours.average_gradients(towers)] == ['weights', 'biases']
+        assert [variable for _, variable in multi.average_gradients(towers)] == ['biases']
 
 
 def test_the_printed_format_has_two_blanks():

@@ -1157,15 +1157,16 @@ def test_speed(tmp_path, monkeypatch, capsys):
 
 def test_the_model_of_cost():
     cost = load(CHAPTER + 'extras/dist_cost.py')
-    assert cost.fit([1e5, 1e6, 4e6], [0.0011, 0.002, 0.005]) == pytest.approx((1e-9, 0.001))
-    costs = cost.Costs(down=1e-9, up=2e-9, message=0.001)
-    # 10 ms of computing, two messages, 4 MB each way.
-    assert cost.predicted(0.010, 4e6, costs) == pytest.approx(0.024)
-    # Over 10 Gbit/s 4 MB take 3.2 ms, each way.
-    assert cost.speed_up(0.010, 4e6, costs, 2, 1, 10) == pytest.approx(2 * 0.010 / 0.0304)
+    assert cost.fit([(1, 1e5), (1, 1e6), (8, 1e6), (8, 4e6)], [0.0012, 0.0021, 0.0028, 0.0058]) == pytest.approx(
+        (0.001, 0.0001, 1e-9))
+    costs = cost.Costs(down=1e-9, up=2e-9, message=0.0009, variable=0.00005)
+    # Two messages of two variables, 4 MB each way.
+    assert cost.transfer_seconds(4e6, 2, costs) == pytest.approx(0.014)
+    # Over 10 Gbit/s 4 MB take 3.2 ms, each way, beside 10 ms of computing.
+    assert cost.speed_up(0.010, 4e6, 2, costs, 2, 1, 10) == pytest.approx(2 * 0.010 / 0.0304)
     # The one server is busy for 6 ms of each step; 64 have as much left as the workers ask for.
-    assert cost.speed_up(0.010, 4e6, costs, 64, 1, 10) == pytest.approx(0.010 / 0.006)
-    assert cost.speed_up(0.010, 4e6, costs, 64, 64, 10) == pytest.approx(64 * 0.010 / 0.0304)
+    assert cost.speed_up(0.010, 4e6, 2, costs, 64, 1, 10) == pytest.approx(0.010 / 0.006)
+    assert cost.speed_up(0.010, 4e6, 2, costs, 64, 64, 10) == pytest.approx(64 * 0.010 / 0.0304)
 
 
 def test_what_a_step_of_each_network_sends():
@@ -1182,13 +1183,34 @@ def test_what_a_step_of_each_network_sends():
 def test_the_cost_of_a_step(monkeypatch, capsys):
     cost = load(CHAPTER + 'extras/dist_cost.py')
     monkeypatch.setattr(cost, 'CASES', ((20, 10),))
+    monkeypatch.setattr(cost, 'MOVED', (20, 10))
     monkeypatch.setattr(cost, 'article_4', cost.article_3)
     monkeypatch.setattr(cost, 'article_5', cost.article_3)
     cost.main(['--no_namespace', '--repeats', '1', '--runs', '2'])
     out = capsys.readouterr().out
     assert re.search(r'^  20 nodes, batch of   10,  0.06 MB each way: plain +[\d.]+ ms, cluster', out, re.MULTILINE)
     assert re.search(r'worker [\d.]+ ms, ps [\d.]+ ms, transfers [\d.]+ ms$', out, re.MULTILINE)
+    assert re.search(r'^What moves it, 20 nodes.* 2 with a part of each .*; 10 batches', out, re.MULTILINE)
     assert out.count('2 workers') == 6
+
+
+def test_gradients_that_are_added_up():
+    """Three equal batches change the parameters as one step does, again and again."""
+    cost = load(CHAPTER + 'extras/dist_cost.py')
+    hosts = {job: ['localhost:%d' % portpicker.pick_unused_port()] for job in ('ps', 'worker')}
+    servers = [tf.train.Server(hosts, job_name=job) for job in ('ps', 'worker')]
+    with tf.Graph().as_default():
+        with tf.device('/job:worker/task:0'):
+            w = tf.get_variable('w', initializer=[2.0, 4.0])
+            loss = tf.reduce_sum(w * w)
+        (parameters,), start, fetch, add, send = cost.added_up(loss, 3)
+        with tf.Session(servers[1].target) as sess:
+            sess.run(tf.global_variables_initializer())
+            sess.run(start)
+            for step in 1, 2:
+                for op in fetch, add, add, add, send:
+                    sess.run(op)
+                assert sess.run(parameters) == pytest.approx(np.array([2.0, 4.0]) * (1 - 2 * cost.RATE) ** step)
 
 
 def test_the_plain_program_of_the_comparison(monkeypatch):

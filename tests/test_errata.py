@@ -6,7 +6,7 @@ import re
 import pytest
 import tensorflow as tf
 
-from conftest import ROOT
+from conftest import ROOT, load
 
 KINDS = ['Misprints', 'Our copy of the article', 'Aged software', 'Choices of ours', 'Checked, and right']
 
@@ -32,6 +32,16 @@ def test_article_2_trains_without_regularisation_or_averages(run_script, monkeyp
         assert not tf.get_collection(tf.GraphKeys.MOVING_AVERAGE_VARIABLES)
         names = [op.type for op in graphs[0].get_operations()]
     assert 'L2Loss' not in names and 'SoftmaxCrossEntropyWithLogits' in names
+
+
+@pytest.mark.parametrize('name', ['ERRATA.md', 'ERRATA.zh-CN.md'])
+def test_the_index_by_section_is_that_of_the_coverage(name):
+    index = load('tools/errata_index.py').index(name)
+    with open(os.path.join(ROOT, name), encoding='utf-8') as file:
+        text = file.read()
+    assert '\n\n%s\n## ' % index in text, 'run python tools/errata_index.py'
+    assert {number for number in re.findall(r'(?m)^#### <a id="([\d.]+)">', text) if number[0] != '0'} <= set(
+        re.findall(r'\(#([\d.]+)\)', index))
 
 
 def test_each_block_has_its_parts_and_tests_that_exist():

@@ -34,8 +34,8 @@ def stage(folder):
         edition = Edition(language, os.path.join(folder, language), texts[language], rows)
         editions.append(edition)
         with open(os.path.join(edition.folder, 'errata.md'), encoding='utf-8') as file:
-            head, first, rest = file.read().partition('\n## ')
-        edition.write('errata', head + tables.errata_index(edition) + tables.tests(edition, first.strip('\n') + rest))
+            text = file.read()
+        edition.write('errata', tables.index_links(edition, tables.tests(edition, text)))
         page, entries[language] = tables.coverage(edition)
         edition.write('coverage', page)
     # Both languages have a page for each file that is linked in one of them, and for these, of linked folders.

@@ -24,18 +24,14 @@ def line_of(path, text):
     return '#L-%d' % (read(path).count('\n', 0, at) + 1) if text and at >= 0 else ''
 
 
-def errata_index(edition):
-    """The errata by article and section."""
-    lines = ['', '## ' + edition.text['errata index'], '', edition.text['errata index head'], '| --- | --- |']
-    for (article, section), rows in grouped(edition.rows, 'article', 'section'):
-        numbers = sorted({n for row in rows for n in row['erratum'].split()},
-                         key=lambda number: [int(part) for part in number.split('.')])
-        if numbers:
-            page = 'ch0%s' % article
-            anchor = '#' + slug(section) if (page, section) in edition.sections else ''
-            lines.append('| [%s %s](%s.html%s) | %s |' % (
-                article, section, page, anchor, ' '.join('[%s](#%s)' % (n, n) for n in numbers)))
-    return '\n'.join(lines) + '\n\n'
+def index_links(edition, text):
+    """The text of the errata, where each section in its index leads to its place in the chapter."""
+    def change(match):
+        article, section = match.groups()
+        page = 'ch0%s' % article
+        anchor = '#' + slug(section) if (page, section) in edition.sections else ''
+        return '| [%s %s](%s.html%s) |' % (article, section, page, anchor)
+    return re.sub(r'(?m)^\| (\d) (.+?) \|', change, text)
 
 
 def tests(edition, text):
