@@ -9,6 +9,8 @@ not run again is from the committed logs: each log is named with its date. Stop 
 like: a run that has its log is left out, and a training resumes from its last checkpoint. To run one again,
 delete its log, and the checkpoints beside it.
 
+The runs under Slurm are left out where there is no sbatch.
+
 Maintainers: --folder results makes the committed logs that are missing, and the project's RESULTS.md.
 """
 from companion import cli
@@ -35,6 +37,17 @@ PICTURES = ('input_speed', 'dist_speed')
 KILLED = ('python ch05_rnn_ptb/extras/ptb_train.py --seed 1 & until grep -q "ckpt-2...[^0-9]" '
           '$TF_TUTORIAL_RUNS/ch05_rnn_ptb/model/checkpoint 2>/dev/null; do sleep 0.2; done; kill -9 $!; '
           'echo "# kill -9"; python ch05_rnn_ptb/extras/ptb_train.py --seed 1')
+
+# Three ways to write an asynchronous training, in turn.
+WAYS = ('for i in 1 2 3; do for way in "train_and_evaluate.py -- --by_hand" "dist_mnist_async.py -- --textbook" '
+        '"train_and_evaluate.py --"; do echo "== $way"; python ch07_acceleration/launch.py $way --training_steps 4000 '
+        '--save_steps 1000 --model_save_path $(mktemp -d); done; done')
+
+# Ten jobs of a program, one after the other, on a cluster of Slurm's with two nodes.
+SLURM = ('for i in {1..10}; do sbatch --wait --ntasks=%d --output=$TF_TUTORIAL_RUNS/run$i.out '
+         'ch07_acceleration/slurm/train.sh ch07_acceleration/dist_mnist_%s.py%s --model_save_path '
+         '$TF_TUTORIAL_RUNS/run$i; echo "Run $i of 10: the job ended with status $?"; '
+         'cat $TF_TUTORIAL_RUNS/run$i.out; done')
 
 
 # Programs that print the same in each run, with --seed 1 where they draw random numbers: results/outputs.
@@ -101,6 +114,12 @@ def plan():
                        ('sync-2of3', ' --workers 3 -- --replicas 2')):
         add('launch', 'launch-' + name, 'ch07_acceleration/launch.py dist_mnist_%s.py --repeat 10%s' % (
             name.split('-')[0], more))
+    add('clusters', 'clusters/dist_cost', 'ch07_acceleration/extras/dist_cost.py')
+    add('clusters', 'clusters/ways', ['bash', '-c', WAYS])
+    for name, tasks, more in (('async', 3, ''), ('sync', 3, ''), ('in_graph', 3, ''),
+                              ('sync-2of3', 4, ' --replicas 2')):
+        if shutil.which('sbatch'):
+            add('slurm-' + name, 'clusters/slurm-' + name, ['bash', '-c', SLURM % (tasks, name.split('-')[0], more)])
     # On TensorFlow 2.x, as `make venv-tf2` sets it up.
     for name, command in (('mnist_fc-seed1', 'ch02_mnist_basics/mnist_fc.py --seed 1'),
                           ('mnist_train-seed1', 'ch03_training_tricks/mnist_train.py --seed 1'),
