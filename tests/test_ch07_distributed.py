@@ -1155,6 +1155,26 @@ def test_speed(tmp_path, monkeypatch, capsys):
     assert (tmp_path / 'runs/sample/ch07_acceleration/dist_speed.png').stat().st_size > 10000
 
 
+@pytest.mark.skipif(not sys.platform.startswith('linux'), reason='by a call of Linux')
+def test_a_task_dies_with_its_launcher():
+    """Also where kill -9 leaves the launcher no time to end it."""
+    launcher = subprocess.Popen([sys.executable, '-c', (
+        'import os, subprocess, time\n'
+        'from ch07_acceleration.extras import network_namespace\n'
+        'parent = os.getpid()\n'
+        'task = subprocess.Popen(["sleep", "300"], preexec_fn=lambda: network_namespace.die_with(parent))\n'
+        'print(task.pid, flush=True)\n'
+        'time.sleep(300)')], stdout=subprocess.PIPE, env=dict(os.environ, PYTHONPATH=ROOT))
+    task = int(launcher.stdout.readline())
+    assert running(task)
+    launcher.kill()
+    launcher.wait()
+    limit = time.time() + 60
+    while running(task):
+        assert time.time() < limit
+        time.sleep(0.01)
+
+
 def test_the_model_of_cost():
     cost = load(CHAPTER + 'extras/dist_cost.py')
     assert cost.fit([(1, 1e5), (1, 1e6), (8, 1e6), (8, 4e6)], [0.0012, 0.0021, 0.0028, 0.0058]) == pytest.approx(

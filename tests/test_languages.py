@@ -1,4 +1,5 @@
-"""The pages in two languages: the same rows, links, commands and numbers."""
+"""The pages in two languages: the same rows, links, commands and numbers; and the flags, on the Chinese pages alone."""
+import ast
 import glob
 import os
 import re
@@ -7,10 +8,13 @@ import pytest
 
 from conftest import ROOT
 
-PAGES = sorted(os.path.relpath(path, ROOT) for pattern in ('*.md', 'ch0*/*.md', 'ch0*/*/*.md')
+PAGES = sorted(os.path.relpath(path, ROOT) for pattern in ('*.md', 'results/*.md', 'ch0*/*.md', 'ch0*/*/*.md')
                for path in glob.glob(os.path.join(ROOT, pattern)) if not path.endswith('.zh-CN.md'))
 # The chapters, and what they have of clusters.
-FOLDERS = sorted({os.path.dirname(page) for page in PAGES} - {''})
+FOLDERS = sorted({os.path.dirname(page) for page in PAGES} - {'', 'results'})
+
+# The one section that the Chinese pages have alone, as --help is English, and the links to it.
+FLAGS = r'(?s)\n## 命令行参数\n.*?(?=\n## |\Z)|\[命令行参数\]\(#命令行参数\)'
 
 
 def chinese(path):
@@ -52,7 +56,7 @@ def test_each_folder_has_a_chinese_page(folder):
 @pytest.mark.parametrize('page', [page for page in PAGES if os.path.exists(os.path.join(ROOT, chinese(page)))
                                   and page != 'README.md'])
 def test_both_languages_say_the_same(page):
-    one, two = read(page), read(chinese(page))
+    one, two = read(page), re.sub(FLAGS, '', read(chinese(page)))
     assert [len(row) for row in rows(one)] == [len(row) for row in rows(two)]
     other = {os.path.basename(page)}
     assert links(one) - other == links(two) - other
@@ -60,6 +64,25 @@ def test_both_languages_say_the_same(page):
     for mine, theirs in zip(rows(one), rows(two)):
         assert links(' '.join(mine)) == links(' '.join(theirs)), mine
         assert numbers(' '.join(mine)) == numbers(' '.join(theirs)), mine
+
+
+@pytest.mark.parametrize('folder', [folder for folder in FOLDERS if re.match(r'ch0\d_\w+$', folder)])
+def test_the_chinese_pages_have_each_flag_with_its_default(folder):
+    told, programs = set(), []
+    for *first, names, defaults, _ in rows(''.join(re.findall(FLAGS, read(folder + '/README.zh-CN.md')))):
+        programs = re.findall('`(.*?)`', first[0]) if first else programs       # an empty cell: those of the row above
+        flags = zip(re.findall('`--(.*?)`', names), defaults.replace('`', '').split('、'))
+        told |= {(program, *flag) for flag in flags for program in programs + ['']}
+    sources = {name: read(os.path.join(folder, name)) for name in os.listdir(os.path.join(ROOT, folder))
+               if name.endswith('.py')}
+    everything = ''.join(sources.values())
+    for name, source in sources.items():
+        name = name if '__main__' in source else ''     # a library's flags are those of the programs that use it
+        for constant, value in re.findall(r"""(?m)^(\w+) = ([\d.]+|'.*?'|".*?"|False)\s*(?:#.*)?$""", source):
+            if re.search(r"""\b%s=['"]|'--%s'""" % (constant, constant.lower()), everything):
+                assert (name, constant.lower(), str(ast.literal_eval(value)) or '—') in told
+        for flag in re.findall(r"add_argument\('--(\w+)'", source):
+            assert flag == 'inside' or flag in {flag for program, flag, _ in told if program == name}
 
 
 def blocks(text):

@@ -131,6 +131,7 @@ def plan():
         add('tf2', 'tf2-' + name, 'tf1.py ' + command)
     # Needs two environments more, see the file, and a machine that does nothing else.
     add('speed', 'benchmark', 'tools/benchmark.py')
+    add('speed', 'setup_time', ['tools/setup_time.sh', '3'])
     return steps
 
 

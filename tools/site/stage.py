@@ -9,6 +9,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 FOLDERS = {name[:4]: name for name in sorted(os.listdir(ROOT)) if re.match(r'ch0\d_', name)}
 # The pages that are made from one file each; a file that is not there yet has no page.
 PAGES = {'errata': 'ERRATA.md', 'results': 'RESULTS.md', 'questions': 'QUESTIONS.md', 'maintaining': 'MAINTAINING.md',
+         'systems': 'results/systems.md',
          'kubernetes': 'ch07_acceleration/kubernetes/README.md', 'slurm': 'ch07_acceleration/slurm/README.md'}
 PAGES = {page: file for page, file in PAGES.items() if os.path.exists(os.path.join(ROOT, file))}
 PAGE_OF = {file: page for page, file in PAGES.items()}
