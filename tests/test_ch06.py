@@ -580,6 +580,7 @@ def test_recorded_epochs_are_near_the_print():
             log('tflearn_cnn-seed1'),
         )
     }
+    # Bands set after the runs: losses of one seed, and accuracies of half an epoch of this or that order of images.
     for ours, theirs, band in zip(tflearn[1], TFLEARN_PRINTED[1], (0.1, 0.05, 0.1, 0.02)):
         assert ours == pytest.approx(theirs, abs=band)
     # The line of epoch 2 is of its 194th step; ours are of the steps 860 and 1720.
@@ -603,6 +604,7 @@ def test_recorded_epochs_are_near_the_print():
     assert len(keras) == 20
     for epoch, values in KERAS_PRINTED.items():
         for i, value in enumerate(values):
+            # Set after the runs.
             band = {'rel': 0.1} if i in (0, 2) else {'abs': 0.02}
             assert keras[epoch][i] == pytest.approx(value, **band), (epoch, i)
 
