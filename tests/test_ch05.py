@@ -954,7 +954,7 @@ def test_recorded_trainings_are_near_the_print(run_script, tmp_path):
     for epoch, line in (1, printed.PTB_FIRST), (2, printed.PTB_LAST):
         for step, value in line.items():
             ours = np.mean([dict(training[epoch])[step] for training, _, _ in logs])
-            # Untrained, within 1 %; in the first epoch each line is a mean with the steep beginning in it. These two
+            # Untrained, within 1 %; in the first epoch each line is a mean with the steep beginning in it. These
             # bands were set after the runs.
             band = 0.01 if step == 0 else 0.05 if epoch == 1 else 0.03
             assert ours == pytest.approx(value, rel=band), (epoch, step)

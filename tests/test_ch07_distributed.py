@@ -1166,13 +1166,18 @@ def test_a_task_dies_with_its_launcher():
         'print(task.pid, flush=True)\n'
         'time.sleep(300)')], stdout=subprocess.PIPE, env=dict(os.environ, PYTHONPATH=ROOT))
     task = int(launcher.stdout.readline())
-    assert running(task)
-    launcher.kill()
-    launcher.wait()
-    limit = time.time() + 60
-    while running(task):
-        assert time.time() < limit
-        time.sleep(0.01)
+    try:
+        assert running(task)
+        launcher.kill()
+        launcher.wait()
+        limit = time.time() + 60
+        while running(task):
+            assert time.time() < limit
+            time.sleep(0.01)
+    finally:
+        launcher.kill()
+        if running(task):
+            os.kill(task, signal.SIGKILL)
 
 
 def test_the_model_of_cost():

@@ -388,8 +388,15 @@ def test_a_killed_parameter_server(submit):
 
 
 def parent(process):
-    with open('/proc/%d/status' % process) as file:
-        return int(re.search(r'^PPid:\s*(\d+)', file.read(), re.MULTILINE).group(1))
+    """The process that started this one; None if it has ended."""
+    try:
+        with open('/proc/%d/status' % process) as file:
+            status = file.read()
+    except OSError:
+        return None
+    if re.search(r'^State:\s*Z', status, re.MULTILINE):
+        return None
+    return int(re.search(r'^PPid:\s*(\d+)', status, re.MULTILINE).group(1))
 
 
 @pytest.mark.slow
@@ -408,7 +415,7 @@ def test_a_killed_slurmd(submit, cluster):
         # With the daemon alone gone, the task on n2 still ran; it ends as its parameter server has.
         cluster.wait_for(lambda: not job.tasks())
         # A slurmd that finds this process of the last run refuses the next one: "Job credential revoked".
-        cluster.wait_for(lambda: not os.path.exists('/proc/%d' % stepd))
+        cluster.wait_for(lambda: parent(stepd) is None)
     finally:
         cluster.start('slurmd', '-D', '-N', 'n2')
     cluster.wait_for(lambda: 'State=IDLE' in cluster.run('scontrol', 'show', 'node', '-o', 'n2'))

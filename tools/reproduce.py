@@ -48,6 +48,7 @@ SLURM = ('for i in {1..10}; do sbatch --wait --ntasks=%d --output=$TF_TUTORIAL_R
          'ch07_acceleration/slurm/train.sh ch07_acceleration/dist_mnist_%s.py%s --model_save_path '
          '$TF_TUTORIAL_RUNS/run$i; echo "Run $i of 10: the job ended with status $?"; '
          'cat $TF_TUTORIAL_RUNS/run$i.out; done')
+SLURM_RUNS = ('async', 3, ''), ('sync', 3, ''), ('in_graph', 3, ''), ('sync-2of3', 4, ' --replicas 2')
 
 
 # Programs that print the same in each run, with --seed 1 where they draw random numbers: results/outputs.
@@ -116,10 +117,8 @@ def plan():
             name.split('-')[0], more))
     add('clusters', 'clusters/dist_cost', 'ch07_acceleration/extras/dist_cost.py')
     add('clusters', 'clusters/ways', ['bash', '-c', WAYS])
-    for name, tasks, more in (('async', 3, ''), ('sync', 3, ''), ('in_graph', 3, ''),
-                              ('sync-2of3', 4, ' --replicas 2')):
-        if shutil.which('sbatch'):
-            add('slurm-' + name, 'clusters/slurm-' + name, ['bash', '-c', SLURM % (tasks, name.split('-')[0], more)])
+    for name, tasks, more in SLURM_RUNS if shutil.which('sbatch') else ():
+        add('slurm-' + name, 'clusters/slurm-' + name, ['bash', '-c', SLURM % (tasks, name.split('-')[0], more)])
     # On TensorFlow 2.x, as `make venv-tf2` sets it up.
     for name, command in (('mnist_fc-seed1', 'ch02_mnist_basics/mnist_fc.py --seed 1'),
                           ('mnist_train-seed1', 'ch03_training_tricks/mnist_train.py --seed 1'),

@@ -3,6 +3,8 @@
 #   tools/setup_time.sh 3
 # The clone is of what is committed here. Beside each time is the machine's load: 0 is a machine that does nothing else.
 cd "$(dirname "$0")/.." || exit
+# Each clone trains in a folder of its own, or the second would find the first one's model.
+unset TF_TUTORIAL_RUNS
 folder=$(mktemp -d) || exit
 trap 'rm -rf "$folder"' EXIT
 trap 'exit 130' INT TERM HUP

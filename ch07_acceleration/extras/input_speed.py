@@ -11,7 +11,7 @@ with the compiler XLA. Every example counts once, and the time is of STEPS conse
 steps. Each measurement has its own process; all ways take turns, so that whatever else the machine does slows
 down all of them. The ratio is the median over the rounds of way / way 0, the printed input.
 
-Takes six minutes on two cores. Expect the printed input to be the bottleneck: three times the rate or more
+Takes eight minutes on two cores. Expect the printed input to be the bottleneck: three times the rate or more
 where whole batches are parsed, close to that of one constant batch where nothing is parsed. More towers gain
 little where all share the cores; one tower with a larger batch gains more. Saves a picture and a JSON file.
 """

@@ -40,7 +40,10 @@ def resolves(host):
 
 
 def first_port():
-    """A port for the first task. Other jobs on a node have others; and of 32 tasks or fewer, the last run of this."""
+    """A port for the first task: other jobs on a node have others, unless their numbers are 75 apart.
+
+    So does the last run of a job that is queued again, if it has no more than 32 tasks.
+    """
     restarts = int(os.environ.get('SLURM_RESTART_COUNT', 0))
     return 10000 + int(os.environ['SLURM_JOB_ID']) % 75 * 64 + restarts % 2 * 32
 
