@@ -22,13 +22,13 @@ SEEDS = (1, 2, 3)
 
 # How far our accuracies and perplexities may be from the print.
 BANDS = {
-    'fc_test': 0.005,           # two standard errors, 0.0022, of an accuracy of 0.95 on 10,000 pictures
-    'fc_accuracy': 0.011,       # three standard errors, 0.0036, of an accuracy of 0.93 on 5,000 pictures
-    'eval_accuracy': 0.0055,    # three standard errors, 0.0018, of an accuracy of 0.984 on 5,000 pictures
-    'tricks_accuracy': 0.004,   # three standard errors, 0.0013, of an accuracy of 0.984 on 10,000 pictures
+    'fc_test': 0.005,           # two standard errors, 0.0022, of an accuracy of 0.95 on 10,000 images
+    'fc_accuracy': 0.011,       # three standard errors, 0.0036, of an accuracy of 0.93 on 5,000 images
+    'eval_accuracy': 0.0055,    # three standard errors, 0.0018, of an accuracy of 0.984 on 5,000 images
+    'tricks_accuracy': 0.004,   # three standard errors, 0.0013, of an accuracy of 0.984 on 10,000 images
     'lenet_accuracy': 0.004,    # at least 0.990: the print gives one decimal and no seed
     'ptb_test': 0.03 * printed.PTB_TEST,
-    'learn_accuracy': 0.003,    # three standard errors, 0.001, of an accuracy of 0.99 on 10,000 pictures
+    'learn_accuracy': 0.003,    # three standard errors, 0.001, of an accuracy of 0.99 on 10,000 images
     'epoch_accuracy': 0.015,    # after an epoch or two it rises by 0.01 in 50 steps: weights and order tell
 }
 

@@ -218,7 +218,10 @@ def main(argv=None):
     parser.add_constants(
         globals(),
         REPEATS='measurements of each time, of which the least is taken',
-        RUNS='runs in each of them')
+        RUNS='runs in each of them',
+        SERVERS='parameter servers, beside one',
+        ADDED_UP='batches whose gradients are added up before they are sent',
+        RATE='learning rate')
     parser.add_argument('--no_namespace', action='store_true',
                         help='stay in the network of the machine, where others can reach the tasks')
     parser.add_argument('--inside', action='store_true', help=argparse.SUPPRESS)
