@@ -43,7 +43,7 @@ test-all: .venv .venv-tf2
 	@$(PY) $(PYTEST)
 	@$(PY2) $(PYTEST) -m 'not slow'
 	@$(PY2) $(PYTEST) -k runs_on_the_sample tests/test_notebooks.py
-	@test ! -e .venv-site/ready || .venv-site/bin/python -m pytest --noconftest tests/test_site.py
+	@test ! -e .venv-site/ready || PYTEST_ADDOPTS= .venv-site/bin/python -m pytest --noconftest tests/test_site.py
 
 lint: .venv-lint
 	@.venv-lint/bin/ruff check
