@@ -103,7 +103,7 @@ def visited(site, browser):
             ids: Array.from(document.querySelectorAll('[id]'), e => e.id),
             images: Array.from(document.images, i => [i.alt, i.naturalWidth]),
             formulas: document.querySelectorAll('math').length,
-            raw: Array.from(document.querySelectorAll('math'), m => m.textContent).filter(t => /\\\\/.test(t)),
+            raw: Array.from(document.querySelectorAll('math'), m => m.textContent).filter(t => /[\\\\&]/.test(t)),
             width: document.documentElement.scrollWidth})''')
     context.close()
     return pages, faults

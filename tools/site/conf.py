@@ -107,7 +107,8 @@ def translate(app, error):
 
 def formula(display):
     def visit(self, node):
-        mathml = convert(node.astext(), display=display)
+        # The same, under the name that the converter knows.
+        mathml = convert(node.astext().replace('{aligned}', '{align*}'), display=display)
         self.body.append(mathml if display == 'inline' else '<div class="formula" tabindex="0">%s</div>' % mathml)
         raise nodes.SkipNode
     return visit, None
