@@ -59,11 +59,12 @@ def join_lines(app, doctree):
     """Chinese has no spaces: where a line of the source ends between Chinese characters there is none either."""
     for text in list(doctree.findall(nodes.Text)):
         if text == '\n' and not isinstance(text.parent, nodes.FixedTextElement):
-            place = text.parent.index(text)
+            # By identity: the ends of all lines are equal.
+            place = next(i for i, node in enumerate(text.parent.children) if node is text)
             before, after = text.parent[:place], text.parent[place + 1:]
             around = ''.join([node.astext()[-1:] for node in before[-1:]] + [node.astext()[:1] for node in after[:1]])
             if re.search('^[\u3000-\u9fff\uff00-\uffef]{2}$|[\u3001-\u303f\uff00-\uffef]', around):
-                text.parent.remove(text)
+                del text.parent[place]
 
 
 def search_data(app, error):
