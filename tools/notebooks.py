@@ -1,6 +1,6 @@
 """Run the chapters' notebooks from beginning to end on the real data, and store what they show.
 
-    python tools/notebooks.py                 # all of them, twenty minutes; the same as `make notebooks`
+    python tools/notebooks.py                 # all of them, twelve minutes; the same as `make notebooks`
     python tools/notebooks.py ch02 ch05       # only these
 
 A chapter has two editions, chNN.ipynb in English and chNN.zh-CN.ipynb in Chinese: the same cells, code and
