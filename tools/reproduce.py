@@ -125,6 +125,7 @@ def plan():
                           ('mnist_eval_once-seed1', 'ch03_training_tricks/mnist_eval.py --once'),
                           ('lenet-train-seed1', 'ch04_cnn/mnist_train.py --seed 1'),
                           ('lenet-eval-seed1', 'ch04_cnn/mnist_eval.py --once'),
+                          ('lenet-rate-0.01', 'ch04_cnn/extras/learning_rates.py --rates 0.01'),
                           ('lenet-rates', 'ch04_cnn/extras/learning_rates.py --rates 0.05'),
                           ('ptb_word_lm-seed1', 'ch05_rnn_ptb/ptb_word_lm.py --seed 1')):
         add('tf2', 'tf2-' + name, 'tf1.py ' + command)
