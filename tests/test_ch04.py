@@ -697,6 +697,17 @@ def test_learning_rates(run_script, tmp_path, monkeypatch):
     monkeypatch.setattr(subprocess, 'Popen', None)
     assert [line for line in run_script(RATES, *flags).splitlines() if line.startswith('rate')] == [
         line for line in out.splitlines() if line.startswith('rate')]
+    # Of two rates, the one whose losses are nearer fits; here the other one has the better accuracy.
+    other = folder.replace('0.05', '0.01')
+    shutil.copytree(folder, other)
+    for name, pattern, change in (('train.log', r'(?<=batch is )\S+\.\n', '99.\n'),
+                                  ('curve.csv', r'(?m)(?<=,)[\d.]+(?=,[\d.]+\r?$)', '1')):
+        with open(os.path.join(other, name), newline='') as file:
+            text = file.read()
+        with open(os.path.join(other, name), 'w', newline='') as file:
+            file.write(re.sub(pattern, change, text))
+    out = run_script(RATES, '--sample', '--rates', 0.01, 0.05, *flags[3:])
+    assert 'reported losses best: 0.05; best validation accuracy: 0.01\n' in out
 
 
 def test_misfit_of_learning_rates():

@@ -1211,12 +1211,22 @@ def test_the_cost_of_a_step(monkeypatch, capsys):
     monkeypatch.setattr(cost, 'MOVED', (20, 10))
     monkeypatch.setattr(cost, 'article_4', cost.article_3)
     monkeypatch.setattr(cost, 'article_5', cost.article_3)
+    original, places = cost.seconds, []
+
+    def seconds(run):
+        places.append({variable.op.name: variable.device for variable in tf.trainable_variables()})
+        return original(run)
+    monkeypatch.setattr(cost, 'seconds', seconds)
     cost.main(['--no_namespace', '--repeats', '1', '--runs', '2'])
     out = capsys.readouterr().out
     assert re.search(r'^  20 nodes, batch of   10,  0.06 MB each way: plain +[\d.]+ ms, cluster', out, re.MULTILINE)
     assert re.search(r'worker [\d.]+ ms, ps [\d.]+ ms, transfers [\d.]+ ms$', out, re.MULTILINE)
     assert re.search(r'^What moves it, 20 nodes.* 2 with a part of each .*; 10 batches', out, re.MULTILINE)
     assert out.count('2 workers') == 6
+    # Two servers: each variable has a part on either.
+    divided, = [place for place in places if '/job:ps/task:1' in place.values()]
+    for name in {name.rsplit('/', 1)[0] for name in divided}:
+        assert [divided['%s/part_%d' % (name, i)] for i in (0, 1)] == ['/job:ps/task:0', '/job:ps/task:1']
 
 
 def test_gradients_that_are_added_up():

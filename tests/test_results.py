@@ -137,6 +137,15 @@ def test_article_7s_pages_have_the_speeds_and_costs_of_the_logs(page):
     assert '\n'.join(cost) in read(page)
     off = [int(percent) for percent in re.findall(r'\(\s*([-+]\d+) %\)', '\n'.join(cost))]
     assert re.search(r'%d (to|到) \%+d %%' % (min(off), max(off)), read(page))
+    # The same case once more, with two servers, and with gradients that are added up.
+    once, = [float(ms) for ms in re.findall(r'500 nodes, batch of  100, .* cluster +([\d.]+) ms', '\n'.join(cost))]
+    moved, = [line for line in cost if line.startswith('What moves it')]
+    again, two, added, model = map(float, re.findall(r'([\d.]+) ms', moved))
+    prose = read(page).replace('\n'.join(cost), '')
+    for number in again, two, added, model:
+        assert '%.2f' % number in prose
+    for percent in again / once, model / added:
+        assert '%.0f %%' % (100 * (percent - 1)) in prose
     # Three runs of each way: what the worker says that took most of the steps.
     rows = []
     for run in re.split('(?m)^== ', read('results/clusters/ways.log'))[1:]:
@@ -144,6 +153,22 @@ def test_article_7s_pages_have_the_speeds_and_costs_of_the_logs(page):
             r'(\d+) of them by worker \d, ([\d.]+) examples/sec by all', run))
         rows.append('%.0f%s' % (speed, r'\*' if own > 3500 else ''))
     assert ' | '.join(', '.join(rows[way::3]) for way in range(3)) in read(page)
+
+
+def test_article_4_at_two_rates():
+    """What RESULTS, the errata and the chapter say of 0.05, beside 0.01."""
+    ends = []
+    for name in 'tf2-lenet-rate-0.01', 'tf2-lenet-rates':
+        row = re.findall(r'step 30000: L2 loss ([\d.]+), cross entropy ([\d.]+), .* test accuracy ([\d.]+)$',
+                         report.read(name)[0], re.MULTILINE)[-1]
+        ends.append([float(value) for value in row])
+    (l2, cross_entropy, accuracy), (l2_fast, cross_entropy_fast, accuracy_fast) = ends
+    assert l2 > 0.9 * (l2 + cross_entropy) and l2_fast > 0.9 * (l2_fast + cross_entropy_fast)
+    assert accuracy_fast > accuracy
+    for page in 'RESULTS.md', 'RESULTS.zh-CN.md', 'ERRATA.md', 'ERRATA.zh-CN.md':
+        assert '%.2f' % (l2_fast + cross_entropy_fast) in read(page)
+    for page in 'README.md', 'README.zh-CN.md':
+        assert '%.4f' % accuracy_fast in read('ch04_cnn/' + page)
 
 
 def test_links_lead_somewhere():

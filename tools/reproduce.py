@@ -2,7 +2,7 @@
 
     python tools/reproduce.py --list      # what it runs, and how long each took us, often on a busy machine
     python tools/reproduce.py --quick     # one seed of the short ones, eight minutes by our times
-    python tools/reproduce.py             # all, six to seven hours by our times, on two cores
+    python tools/reproduce.py             # all, seven to eight hours by our times, on two cores
 
 New logs, pictures and RESULTS.md go to runs/reproduce; the committed ones stay. In that RESULTS.md, what was
 not run again is from the committed logs: each log is named with its date. Stop it and start it again as you
@@ -28,7 +28,7 @@ import report
 HERE = os.path.dirname(os.path.abspath(__file__))
 RESULTS = os.path.join(cli.ROOT, 'results')
 # Seconds, where no committed log of an undisturbed run has them.
-SECONDS = {'lenet-train': 2600, 'ptb_train-killed': 730}
+SECONDS = {'lenet-train': 2600, 'ptb_train-killed': 730, 'tf2-lenet-rates': 720, 'tf2-lenet-rate-0.01': 720}
 QUICK = ('mnist_fc-seed1', 'mnist_eval-seed1', 'mnist_train-seed1', 'mnist_eval_once-seed1',
          'multi_gpu_mnist-seed1', 'multi_gpu_mnist_tfdata-seed1', 'pretrained_networks')
 PICTURES = ('input_speed', 'dist_speed')

@@ -40,9 +40,9 @@ def resolves(host):
 
 
 def first_port():
-    """A port for the first task: other jobs on a node have others, unless their numbers are 75 apart.
+    """A port for the first task: other jobs on a node have others, unless their numbers are a multiple of 75 apart.
 
-    So does the last run of a job that is queued again, if it has no more than 32 tasks.
+    The last run of this job, if it is queued again, had others too, if it has no more than 32 tasks.
     """
     restarts = int(os.environ.get('SLURM_RESTART_COUNT', 0))
     return 10000 + int(os.environ['SLURM_JOB_ID']) % 75 * 64 + restarts % 2 * 32
