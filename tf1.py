@@ -19,6 +19,15 @@ What a program imports, and what it gets here:
     tflearn                 TFLearn 0.5, with the names that TensorFlow and Pillow have moved since
     numpy                   NumPy 2, printing numbers as NumPy 1 does
 
+What readers meet in the programs of the author's book, and not in the articles:
+
+    tf.contrib.rnn                                  tf.nn.rnn_cell
+    tf.contrib.tensorboard.plugins.projector        TensorBoard's
+    tf.contrib.slim.python.slim.nets                tf-slim's networks
+    tensorflow.python.framework.graph_util          has convert_variables_to_constants again
+    tf.estimator            is not to be had: TensorFlow 2.15 was the last with it
+    ndarray.tostring        is not to be had: NumPy 2.3 dropped it, and its types cannot be changed; use tobytes
+
 All else in tf.contrib is missing. UNABLE and LIMITS, below, say for which programs that matters, and what
 else is otherwise. Numbers drawn with an operation's own seed= are those of 1.15;
 tf.set_random_seed, and so --seed, repeats a run on either version, but draws other numbers on each.
@@ -142,11 +151,12 @@ def make_tensorflow():
 
     from tensorflow.python import pywrap_tensorflow
     from tensorflow.python.client import session
-    from tensorflow.python.framework import indexed_slices, ops, tensor
+    from tensorflow.python.framework import graph_util, indexed_slices, ops, tensor
     from tensorflow.python.training import py_checkpoint_reader
     from tensorflow.python.util import _pywrap_util_port, nest
     move(ops, Tensor=tensor.Tensor, IndexedSlices=indexed_slices.IndexedSlices)
     move(nest, is_sequence=nest.is_nested)
+    move(graph_util, convert_variables_to_constants=v1.graph_util.convert_variables_to_constants)
     move(pywrap_tensorflow, IsMklEnabled=_pywrap_util_port.IsMklEnabled)
 
     # An error begins with what is wrong, not with "Graph execution error:" and a stack.
@@ -178,9 +188,12 @@ def make_tensorflow():
 
 
 def make_contrib():
+    import tensorflow as tf
     import tf_slim
     from tf_keras.src import legacy_tf_layers
     sys.modules.setdefault('tf_keras.legacy_tf_layers', legacy_tf_layers)
+    move(tf_slim, python=module('tensorflow.contrib.slim.python', __path__=[], slim=sys.modules.setdefault(
+        'tensorflow.contrib.slim.python.slim', tf_slim)))
     return module(
         'tensorflow.contrib', __path__=[],
         layers=sys.modules.setdefault('tensorflow.contrib.layers', tf_slim),
@@ -188,7 +201,15 @@ def make_contrib():
         framework=sys.modules.setdefault('tensorflow.contrib.framework', tf_slim),
         legacy_seq2seq=module('tensorflow.contrib.legacy_seq2seq',
                               sequence_loss_by_example=sequence_loss_by_example),
+        rnn=sys.modules.setdefault('tensorflow.contrib.rnn', tf.nn.rnn_cell),
         learn=module('tensorflow.contrib.learn', Estimator=Estimator, ModeKeys=ModeKeys, RunConfig=RunConfig))
+
+
+def make_tensorboard():
+    from tensorboard.plugins import projector
+    return module('tensorflow.contrib.tensorboard', __path__=[], plugins=module(
+        'tensorflow.contrib.tensorboard.plugins', __path__=[], projector=sys.modules.setdefault(
+            'tensorflow.contrib.tensorboard.plugins.projector', projector)))
 
 
 def make_keras():
@@ -210,8 +231,8 @@ def make_tflearn():
     return tflearn
 
 
-MAKERS = {'tensorflow': make_tensorflow, 'tensorflow.contrib': make_contrib, 'keras': make_keras,
-          'tflearn': make_tflearn}
+MAKERS = {'tensorflow': make_tensorflow, 'tensorflow.contrib': make_contrib,
+          'tensorflow.contrib.tensorboard': make_tensorboard, 'keras': make_keras, 'tflearn': make_tflearn}
 
 
 # tensorflow.examples.tutorials.mnist.input_data

@@ -240,3 +240,28 @@ def test_checkpoints_of_either_version_are_evaluated_alike_by_both(
         found = ours(evaluate)
         # Accuracies are the same; a perplexity has seven digits, and the last may differ.
         assert found and found == pytest.approx(theirs(evaluate), rel=1e-5)
+
+
+def test_what_the_programs_of_the_authors_book_import(tmp_path):
+    """Beyond the articles: names that 2.x lost, each used as the book's programs use it."""
+    import tensorflow.contrib.slim.python.slim.nets.inception_v3 as inception_v3
+    from tensorflow.contrib import rnn
+    from tensorflow.contrib.tensorboard.plugins import projector
+    from tensorflow.python.framework import graph_util
+    with tf.Graph().as_default(), tf.Session() as sess:
+        total = tf.add(tf.Variable([1.0]), tf.Variable([2.0]), name='total')
+        sess.run(tf.global_variables_initializer())
+        frozen = graph_util.convert_variables_to_constants(sess, sess.graph_def, ['total'])
+        cell = rnn.MultiRNNCell([rnn.DropoutWrapper(rnn.BasicLSTMCell(3), 0.5), rnn.BasicLSTMCell(4)])
+        outputs, _ = tf.nn.dynamic_rnn(cell, tf.zeros([2, 5, 6]), dtype=tf.float32)
+        assert outputs.shape.as_list() == [2, 5, 4]
+        with tf.contrib.slim.arg_scope(inception_v3.inception_v3_arg_scope()):
+            logits, _ = inception_v3.inception_v3(tf.zeros([1, 299, 299, 3]), num_classes=5, is_training=False)
+        assert logits.shape.as_list() == [1, 5]
+    with tf.Graph().as_default(), tf.Session() as sess:
+        assert sess.run(*tf.import_graph_def(frozen, return_elements=['total:0'])) == 3
+    config = projector.ProjectorConfig()
+    config.embeddings.add().tensor_name = total.op.name
+    writer = tf.summary.FileWriter(str(tmp_path))
+    projector.visualize_embeddings(writer, config)
+    assert 'tensor_name: "total"' in (tmp_path / 'projector_config.pbtxt').read_text()

@@ -1,13 +1,15 @@
 """Run everything of RESULTS.md again, at the printed settings on the real data, and write RESULTS.md of it.
 
-    python tools/reproduce.py --list      # what it runs, and how long each took us, often on a busy machine
-    python tools/reproduce.py --quick     # one seed of the short ones, eight minutes by our times
-    python tools/reproduce.py             # all, seven to eight hours by our times, on two cores
+    python tools/reproduce.py --list          # what it runs, and how long each took us, often on a busy machine
+    python tools/reproduce.py --on tf2        # what runs on TensorFlow 2.x, HOURS2 by our times, on two cores
+    python tools/reproduce.py --on 1.15       # the rest, HOURS1
+    python tools/reproduce.py --only mnist_fc # runs whose name has this text
 
 New logs, pictures and RESULTS.md go to runs/reproduce; the committed ones stay. In that RESULTS.md, what was
 not run again is from the committed logs: each log is named with its date. Stop it and start it again as you
 like: a run that has its log is left out, and a training resumes from its last checkpoint. To run one again,
-delete its log, and the checkpoints beside it.
+delete its log, and the checkpoints beside it. On 2.x two trainings run at once, as one alone leaves the cores
+idle in part; nothing there is a measure of speed.
 
 The runs under Slurm are left out where there is no sbatch.
 
@@ -16,6 +18,7 @@ Maintainers: --folder results makes the committed logs that are missing, and the
 from companion import cli
 
 import argparse
+import concurrent.futures
 import os
 import re
 import shutil
@@ -28,9 +31,7 @@ import report
 HERE = os.path.dirname(os.path.abspath(__file__))
 RESULTS = os.path.join(cli.ROOT, 'results')
 # Seconds, where no committed log of an undisturbed run has them.
-SECONDS = {'lenet-train': 2600, 'ptb_train-killed': 730, 'tf2-lenet-rates': 720, 'tf2-lenet-rate-0.01': 720}
-QUICK = ('mnist_fc-seed1', 'mnist_eval-seed1', 'mnist_train-seed1', 'mnist_eval_once-seed1',
-         'multi_gpu_mnist-seed1', 'multi_gpu_mnist_tfdata-seed1', 'pretrained_networks')
+SECONDS = {'lenet-train': 2600, 'ptb_train-killed': 730, 'tf2-lenet-rate-0.05': 1500}
 PICTURES = ('input_speed', 'dist_speed')
 
 # A training that is killed once in its second epoch, and started again.
@@ -119,19 +120,29 @@ def plan():
     add('clusters', 'clusters/ways', ['bash', '-c', WAYS])
     for name, tasks, more in SLURM_RUNS if shutil.which('sbatch') else ():
         add('slurm-' + name, 'clusters/slurm-' + name, ['bash', '-c', SLURM % (tasks, name.split('-')[0], more)])
-    # On TensorFlow 2.x, as `make venv-tf2` sets it up.
-    for name, command in (('mnist_fc-seed1', 'ch02_mnist_basics/mnist_fc.py --seed 1'),
-                          ('mnist_train-seed1', 'ch03_training_tricks/mnist_train.py --seed 1'),
-                          ('mnist_eval_once-seed1', 'ch03_training_tricks/mnist_eval.py --once'),
-                          ('lenet-train-seed1', 'ch04_cnn/mnist_train.py --seed 1'),
-                          ('lenet-eval-seed1', 'ch04_cnn/mnist_eval.py --once'),
-                          ('lenet-rate-0.01', 'ch04_cnn/extras/learning_rates.py --rates 0.01'),
-                          ('lenet-rates', 'ch04_cnn/extras/learning_rates.py --rates 0.05'),
-                          ('ptb_word_lm-seed1', 'ch05_rnn_ptb/ptb_word_lm.py --seed 1')):
-        add('tf2', 'tf2-' + name, 'tf1.py ' + command)
     # Needs two environments more, see the file, and a machine that does nothing else.
     add('speed', 'benchmark', 'tools/benchmark.py')
     add('speed', 'setup_time', ['tools/setup_time.sh', '3'])
+    # On TensorFlow 2.x, as `make venv-tf2` sets it up. The longest come first, as two folders are done at once.
+    rates = 'ch04_cnn/extras/learning_rates.py '
+    for seed in 1, 2, 3:
+        for rate in '0.01', '0.05':
+            add('tf2-rate-%s-seed%d' % (rate, seed), 'tf2-lenet-rate-%s-seed%d' % (rate, seed),
+                'tf1.py %s--rates %s --seeds %d' % (rates, rate, seed))
+    add('tf2-scan', 'tf2-lenet-scan', 'tf1.py %s--training_steps 5001' % rates)
+    for seed in 1, 2, 3, 4, 5:
+        for name, command in (
+                ('ptb_word_lm', 'ch05_rnn_ptb/ptb_word_lm.py'),
+                ('contrib_learn_cnn', 'ch06_high_level_apis/contrib_learn_cnn.py'),
+                ('tflearn_cnn', 'ch06_high_level_apis/tflearn_cnn.py --n_epoch 1'),
+                ('keras_cnn', 'ch06_high_level_apis/keras_cnn.py --epochs 2'),
+                ('mnist_train', 'ch03_training_tricks/mnist_train.py'),
+                ('mnist_eval_once', 'ch03_training_tricks/mnist_eval.py --once'),
+                ('mnist_fc', 'ch02_mnist_basics/mnist_fc.py')):
+            if seed <= 3 or name == 'keras_cnn':
+                seeds = '' if '--once' in command else ' --seed %d' % seed
+                add('tf2-seed%d' % seed, 'tf2-%s-seed%d' % (name, seed), 'tf1.py %s%s' % (command, seeds))
+    add('tf2-first', 'tf2-first-accuracies', 'tf1.py tools/first_accuracies.py')
     return steps
 
 
@@ -153,6 +164,11 @@ def seconds(name):
     return min(took) if took else 10 if name.startswith('outputs/') else 300
 
 
+def version(name):
+    """The TensorFlow that a run is for."""
+    return 'tf2' if name.startswith('tf2-') else '1.15'
+
+
 def hours(amount):
     if amount < 60:
         return '%d s' % amount
@@ -169,7 +185,7 @@ def run(step, folder):
     # launch.py gives each of its runs a new folder in TMPDIR.
     environment = dict(os.environ, TF_TUTORIAL_RUNS=runs, TMPDIR=runs)
     python = sys.executable
-    if list(commands)[0].startswith('tf2-'):
+    if version(list(commands)[0]) == 'tf2':
         python = os.path.join(cli.ROOT, '.venv-tf2', 'bin', 'python')
         if not os.path.exists(python):
             raise cli.UserError('%s needs .venv-tf2: `make venv-tf2`' % ', '.join(commands))
@@ -192,10 +208,44 @@ def run(step, folder):
                         os.path.join(folder, 'ch07_%s.png' % name))
 
 
+def run_all(steps, at_once, folder, only_list):
+    """Run the steps in order, those of so many folders at once; or only say which they are."""
+    estimates = [max(seconds(name) for name in commands) for _, commands in steps]
+    folders = {}
+    for i, (step, estimate) in enumerate(zip(steps, estimates)):
+        what = '[%d of %d] %s, about %s' % (i + 1, len(steps), ' and '.join(step[1]), hours(estimate))
+        if only_list:
+            print('%s; %s to go' % (what, hours(sum(estimates[i:]))))
+        else:
+            folders.setdefault(step[0] if at_once > 1 else '', []).append((step, what))
+    stop = []
+
+    def run_folder(of_folder):
+        for step, what in of_folder:
+            if stop:
+                return
+            print(what, flush=True)
+            start = time.time()
+            try:
+                run(step, folder)
+            except BaseException:
+                stop.append(step)
+                raise
+            print('%s: took %s' % (what.split(',')[0], hours(time.time() - start)), flush=True)
+
+    with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
+        running = [pool.submit(run_folder, of_folder) for of_folder in folders.values()]
+        try:
+            for done in running:
+                done.result()
+        finally:
+            stop.append(None)       # Ctrl-C, or a failure: nothing more is begun
+
+
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument('--quick', action='store_true', help='one seed of the short ones')
+    parser.add_argument('--on', choices=['1.15', 'tf2'], help='only what runs on this TensorFlow')
     parser.add_argument('--list', action='store_true', help='show what would be run, and run nothing')
     parser.add_argument('--only', metavar='TEXT', default='', help='only runs whose name has this text')
     parser.add_argument('--folder', metavar='DIR', default=os.path.join(cli.ROOT, 'runs', 'reproduce'),
@@ -206,19 +256,12 @@ def main(argv=None):
     steps = []
     for runs, commands in plan():
         commands = {name: command for name, command in commands.items()
-                    if (not args.quick or name in QUICK) and args.only in name
+                    if args.only in name and args.on in (None, version(name))
                     and not os.path.exists(log_of(folder, name))}
         if commands:
             steps.append((runs, commands))
-    estimates = [max(seconds(name) for name in commands) for _, commands in steps]
-    for i, (step, estimate) in enumerate(zip(steps, estimates)):
-        print('[%d of %d] %s, about %s; %s to go' % (
-            i + 1, len(steps), ' and '.join(step[1]), hours(estimate), hours(sum(estimates[i:]))))
-        if args.list:
-            continue
-        start = time.time()
-        run(step, folder)
-        print('[%d of %d] took %s' % (i + 1, len(steps), hours(time.time() - start)))
+    for of, at_once in ('1.15', 1), ('tf2', 2):
+        run_all([step for step in steps if version(list(step[1])[0]) == of], at_once, folder, args.list)
     if args.list:
         return
     report.write(folder)
