@@ -1,15 +1,19 @@
 """RESULTS.md is what the committed logs give, and they are within their bands."""
-from companion import printed
+from companion import cli, printed
 
 import glob
 import os
 import re
+import shutil
 import subprocess
 import sys
+import threading
 
 import pytest
 
+import benchmark
 import report
+import reproduce
 from conftest import ROOT
 
 
@@ -78,11 +82,16 @@ def test_article_5_within_its_band():
 
 
 def test_article_6_within_its_bands():
-    learn = float(report.last('contrib_learn_cnn-seed1', r'Accuracy: ([\d.]+)'))
-    assert within(learn, printed.LEARN_ACCURACY, 'learn_accuracy')
-    for theirs, ours in zip((printed.TFLEARN_ACCURACY, printed.KERAS_ACCURACY), report.interfaces()):
-        assert len(ours) == 20
-        assert all(within(ours[epoch], value, 'epoch_accuracy') for epoch, value in theirs.items())
+    for program, epoch, theirs, ours, new in report.interface_rows():
+        # The bands were set for one seed; of nine of Keras's, two are outside after the first epoch, as RESULTS says.
+        band = 'epoch_accuracy' if epoch else 'learn_accuracy'
+        seeds = [float(value) for value in ours + new]
+        outside = sum(not within(value, theirs, band) for value in seeds) if theirs else 0
+        assert seeds and outside == 2 * ((program, epoch) == ('keras_cnn', 1)), program
+        assert not theirs or within(report.mean(seeds), theirs, band), program
+        # On 2.x only the printed epochs were trained.
+        assert len(new) >= 3 or epoch in (None, 20), program
+    assert all(len(run) == 20 for run in report.interfaces())
 
 
 def test_article_7_within_its_bands():
@@ -102,25 +111,39 @@ def test_ten_of_ten_runs_of_each_distributed_program_end(name):
 
 
 def test_tensorflow_2_is_within_the_bands_too():
-    for name, pattern, value, band in (
-            ('mnist_fc', r'test accuracy using average model is ([\d.]+)', printed.FC_TEST, 'fc_test'),
-            ('mnist_eval_once', r'test accuracy = ([\d.]+)', printed.TRICKS_ACCURACY, 'tricks_accuracy'),
-            ('lenet-eval', r'test accuracy = ([\d.]+)', printed.LENET_ACCURACY, 'lenet_accuracy'),
-            ('ptb_word_lm', r'Test Perplexity: ([\d.]+)', printed.PTB_TEST, 'ptb_test')):
-        assert within(float(report.last('tf2-%s-seed1' % name, pattern)), value, band), name
+    rows = report.other_version()
+    assert [row[0] for row in rows] == [2, 3, 4, 5]
+    for (article, theirs, _, new), band in zip(rows, ('fc_test', 'tricks_accuracy', 'lenet_accuracy', 'ptb_test')):
+        assert new and all(within(float(value), theirs, band) for value in new), article
+
+
+def test_the_first_accuracy_of_article_2():
+    """What RESULTS says of the printed 0.9044: above all seeds, which differ by their weights and not by the order."""
+    text = report.read('tf2-first-accuracies')[0]
+    rows = {name.strip(): [float(cell) for cell in cells.split()] for name, cells in re.findall(
+        r'^(.{32}) ((?: *[\d.]+){5})$', text, re.MULTILINE)}
+    count, lowest, middle, highest, spread = rows['as printed']
+    assert count == 40 and re.search(r'as printed, 0 of 40 seeds at or above the article', text)
+    assert highest < printed.FC_ACCURACY[1000] < middle + 3 * spread
+    assert 2 * rows['the same initial weights'][4] < spread
+    assert all(rows['weights: stddev %s' % stddev][3] < middle for stddev in ('0.05', '0.2', '1, the default'))
+    for page in 'RESULTS.md', 'RESULTS.zh-CN.md':
+        assert all('%.4f' % value in read(page) for value in (lowest, middle, highest, spread))
 
 
 def test_the_readmes_have_the_figures_of_the_logs():
-    tflearn, keras = report.interfaces()
+    means = {(program, epoch): report.mean(map(float, ours + new))
+             for program, epoch, _, ours, new in report.interface_rows()}
     losses = report.towers()[0]
     low, high = [[pick(run[step] for run in losses) for step in (10, 990)] for pick in (min, max)]
     wanted = [
         '%.4f' % report.mean(run[10000] for run in report.of_seeds('mnist_fc', report.FC_TEST_LINE)),
         '%.4f' % report.mean(run[30000] for run in report.of_seeds('mnist_eval_once', report.TEST_LINE)),
         '%.4f' % report.mean(run[30000] for run in report.of_seeds('lenet-eval', report.TEST_LINE)),
+        '%.4f' % report.mean(run['test'] for run in report.rates('tf2-lenet-rate-.*')[0.05].values()),
         '%.2f' % report.mean(report.perplexities(seed)[2] for seed in report.seeds_of('ptb_word_lm')),
-        '%.4f' % float(report.last('contrib_learn_cnn-seed1', 'Accuracy: (.*)')), '%.4f' % tflearn[1],
-        '%.4f, %.4f' % (keras[1], keras[2]),
+        '%.4f' % float(report.last('contrib_learn_cnn-seed1', 'Accuracy: (.*)')), '%.4f' % means['tflearn_cnn', 1],
+        '%.4f, %.4f' % (means['keras_cnn', 1], means['keras_cnn', 2]),
         '%.1f to %.1f, %.2f to %.2f' % (low[0], high[0], low[1], high[1])]
     for name, row in ('README.md', r'\| article \d, .*\|'), ('README.zh-CN.md', r'\| 第.篇 .*：.*\|'):
         ours = [line.split('|')[3].strip().replace(' 到 ', ' to ') for line in re.findall(row, read(name))]
@@ -155,20 +178,68 @@ def test_article_7s_pages_have_the_speeds_and_costs_of_the_logs(page):
     assert ' | '.join(', '.join(rows[way::3]) for way in range(3)) in read(page)
 
 
-def test_article_4_at_two_rates():
-    """What RESULTS, the errata and the chapter say of 0.05, beside 0.01."""
-    ends = []
-    for name in 'tf2-lenet-rate-0.01', 'tf2-lenet-rates':
-        row = re.findall(r'step 30000: L2 loss ([\d.]+), cross entropy ([\d.]+), .* test accuracy ([\d.]+)$',
-                         report.read(name)[0], re.MULTILINE)[-1]
-        ends.append([float(value) for value in row])
-    (l2, cross_entropy, accuracy), (l2_fast, cross_entropy_fast, accuracy_fast) = ends
-    assert l2 > 0.9 * (l2 + cross_entropy) and l2_fast > 0.9 * (l2_fast + cross_entropy_fast)
-    assert accuracy_fast > accuracy
+def test_article_4_at_several_rates():
+    """What RESULTS, the errata and the chapter say of the learning rates."""
+    full, scan = report.rates('tf2-lenet-rate-.*'), report.rates('tf2-lenet-scan')
+    assert sorted(scan) == [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3] and all(run[1]['step'] == 5001 for run in scan.values())
+    assert all(run['step'] == 30000 and run['l2'] > 0.9 * (run['l2'] + run['cross_entropy'])
+               for of_rate in full.values() for run in of_rate.values())
+    fast, mean = full[0.05].values(), report.mean
+    assert len(fast) == 3
+    accuracy, misfit = (mean(run[name] for run in fast) for name in ('test', 'misfit'))
+    assert within(accuracy, printed.LENET_ACCURACY, 'lenet_mean')
+    assert mean(run['misfit'] for run in full[0.01].values()) < misfit
+    assert mean(run['test'] for run in full[0.01].values()) < accuracy
+    for page in 'README', 'ch04_cnn/README', 'ERRATA', 'RESULTS':
+        for language in '.md', '.zh-CN.md':
+            assert '%.4f' % accuracy in read(page + language)
     for page in 'RESULTS.md', 'RESULTS.zh-CN.md', 'ERRATA.md', 'ERRATA.zh-CN.md':
-        assert '%.2f' % (l2_fast + cross_entropy_fast) in read(page)
-    for page in 'README.md', 'README.zh-CN.md':
-        assert '%.4f' % accuracy_fast in read('ch04_cnn/' + page)
+        assert '%.2f' % mean(run['l2'] + run['cross_entropy'] for run in fast) in read(page)
+
+
+def test_the_readmes_have_the_times_of_the_programs():
+    for program, length, ours, theirs, ratio in re.findall(
+            r'^\| `(\S+)` \| (\d+) \w+ \| (.+?) \| (.+?) \| ([\d.]+) \|$', report.read('wall_times')[0], re.MULTILINE):
+        row = '| `python %s%s` | %s steps | %s | %s |' % (
+            'tf1.py ' if float(ratio) > 1.2 else '', program, length, ours, theirs)
+        english, chinese = (read(name).replace(' epochs |', ' steps |') for name in ('README.md', 'README.zh-CN.md'))
+        assert row in english
+        for word, character in ('steps', '步'), (' min', ' 分钟'), (' s ', ' 秒 '):
+            row = row.replace(word, character)
+        assert row in chinese.replace(' 轮 |', ' 步 |')
+
+
+def test_where_a_steps_time_goes():
+    """What RESULTS says of the profile of article 5's and article 3's steps, and of TensorFlow's settings."""
+    steps = {name: (float(total), {kind: (float(ms), int(count)) for kind, ms, count in re.findall(
+        r'^  (.+?) +([\d.]+) ms .* (\d+) operations$', body, re.MULTILINE)}) for name, total, body in re.findall(
+        r'^(.+): [\d.]+ ms a step; ([\d.]+) ms in operations.*\n((?:  .*\n)+)', report.read('tf2-profile')[0],
+        re.MULTILINE)}
+    total, types = steps[benchmark.PTB]
+    products = [(ms, count) for kind, (ms, count) in types.items() if '->' in kind]
+    assert 0.7 < sum(ms for ms, _ in products) / total < 0.8
+    large, small = ([ms for ms, count in products if (count == 1) == one] for one in (True, False))
+    assert len(large) == len(small) == 3 and sum(count for _, count in products if count > 1) == 210
+    rows = benchmark.TRAIN_BATCH_SIZE * benchmark.TRAIN_NUM_STEP
+    flop = 6 * rows * benchmark.HIDDEN_SIZE * benchmark.VOCAB_SIZE
+    settings = report.read('benchmark-settings')[0]
+    rate, = (float(cell) for cell in re.findall(r'^\| sgemm \| 2.x \|(?:[^|]+\|){4} (\d+) \|', settings, re.MULTILINE))
+    said = ['%.1f GFLOP' % (benchmark.flop(benchmark.PTB) / 1e9), '%.1f' % (flop / 1e9),
+            '%.1f GFLOP' % ((benchmark.flop(benchmark.PTB) - flop) / 1e9), '%.0f' % sum(large), '%.0f' % sum(small),
+            '%.1f' % (sum(large) / (flop / 1e6 / rate)),
+            '%.1f' % (sum(small) / ((benchmark.flop(benchmark.PTB) - flop) / 1e6 / rate))]
+    for page in 'RESULTS.md', 'RESULTS.zh-CN.md':
+        assert all(number in read(page) for number in said)
+    total, types = steps[benchmark.MLP]
+    assert 0.35 < sum(types[kind][0] for kind in ('Mul', 'Sub', 'L2Loss', 'AssignSub', 'ApplyGradientDescent', 'AddN')
+                      ) / total < 0.45
+    # No setting is clearly faster; oneDNN and XLA matter to convolutions; the second core hardly does.
+    speed = {
+        (name, build): float(ratio) for name, build, ratio in re.findall(
+            r'^\| ([^|]+) \| 2\.x,? ?([^|]*?) ?\| [\d.]+ \| [^|]+ \| ([\d.]+) \|', settings, re.MULTILINE)}
+    assert len(speed) == 20 and max(speed.values()) < 1.1
+    assert speed[benchmark.LENET, 'no oneDNN'] < 0.7 > speed[benchmark.LENET, 'XLA']
+    assert min(speed[name, 'one thread'] for name in benchmark.MODELS) > 0.85 > 0.6 > speed['sgemm', 'one thread']
 
 
 def test_links_lead_somewhere():
@@ -181,6 +252,43 @@ def test_links_lead_somewhere():
         errata = set(re.findall(r'<a id="([\d.]+)">', read(name)))
         for page in pages:
             assert set(re.findall(re.escape(name) + r'#([\d.]+)\)', read(page))) <= errata, page
+
+
+def test_reproduce_knows_how_each_log_is_made():
+    made = {name: ' '.join(command) for _, commands in reproduce.plan() for name, command in commands.items()}
+    for path in glob.glob(os.path.join(ROOT, 'results', '*', '*.log')):
+        folder, name = os.path.basename(os.path.dirname(path)), os.path.basename(path)[:-len('.log')]
+        if folder in ('outputs', 'clusters'):
+            name = folder + '/' + name
+        # A training in two parts is made as one.
+        if not name.endswith('-resumed') and (shutil.which('sbatch') or 'slurm' not in name):
+            assert name in made, 'tools/reproduce.py has no %s' % name
+            on_2 = re.search(r', tensorflow 2', read(path))
+            assert bool(on_2) == name.startswith('tf2-'), name
+
+
+def test_reproduce_runs_two_folders_at_once_and_ends_with_the_first_failure(monkeypatch, capsys):
+    meet, done = threading.Barrier(2, timeout=60), []
+
+    def run(step, folder):
+        if 'fails' in step[1]:
+            raise cli.UserError('it failed')
+        meet.wait()
+        done.append(list(step[1])[0])
+
+    monkeypatch.setattr(reproduce, 'run', run)
+    steps = [('one', {'tf2-a': []}), ('two', {'tf2-b': []}), ('one', {'tf2-c': []}), ('two', {'tf2-d': []})]
+    reproduce.run_all(steps, 2, '', False)
+    assert sorted(done) == ['tf2-a', 'tf2-b', 'tf2-c', 'tf2-d'] and sorted(done[:2]) == ['tf2-a', 'tf2-b']
+    done.clear()
+    with pytest.raises(cli.UserError, match='it failed'):
+        reproduce.run_all(steps[:2] + [('one', {'fails': []}), ('one', {'tf2-e': []})], 2, '', False)
+    assert sorted(done) == ['tf2-a', 'tf2-b']
+    # Only a list, and only of what is asked for.
+    capsys.readouterr()
+    reproduce.main(['--list', '--on', 'tf2', '--only', 'no such run'])
+    reproduce.main(['--list', '--on', '1.15', '--only', 'tf2-m'])
+    assert capsys.readouterr().out == ''
 
 
 def test_record_keeps_a_failed_run_apart(tmp_path):

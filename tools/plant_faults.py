@@ -61,8 +61,9 @@ def faults(path):
             found.append((node.lineno, start, end, after))
 
     tree = ast.parse(text)
+    docstrings = [node.value for node in ast.walk(tree) if isinstance(node, ast.Expr)]
     for node in ast.walk(tree):
-        if isinstance(node, ast.Constant):
+        if isinstance(node, ast.Constant) and node not in docstrings:
             start, end = place(node)
             if isinstance(node.value, bool):
                 add(node, start, end, str(not node.value))

@@ -10,6 +10,7 @@ import datetime
 import os
 import platform
 import re
+import shlex
 import subprocess
 import sys
 import time
@@ -50,7 +51,7 @@ def main():
     start = time.time()
     with open(path + '.part', 'w', buffering=1, encoding='utf-8') as log:
         log.write('# command: %s\n# date: %s\n# machine: %s\n# versions: %s\n' % (
-            ' '.join(command), datetime.date.today().isoformat(), processor(), versions()))
+            ' '.join(map(shlex.quote, command)), datetime.date.today().isoformat(), processor(), versions()))
         if command[0] == 'python':
             command[0] = sys.executable
         process = subprocess.Popen(command, stdout=subprocess.PIPE, universal_newlines=True)

@@ -27,6 +27,7 @@ BANDS = {
     'eval_accuracy': 0.0055,    # three standard errors, 0.0018, of an accuracy of 0.984 on 5,000 images
     'tricks_accuracy': 0.004,   # three standard errors, 0.0013, of an accuracy of 0.984 on 10,000 images
     'lenet_accuracy': 0.004,    # at least 0.990: the print gives one decimal and no seed
+    'lenet_mean': 0.0015,       # of three seeds at a rate of 0.05: two standard errors, 0.0008, of one on 10,000 images
     'ptb_test': 0.03 * printed.PTB_TEST,
     'learn_accuracy': 0.003,    # three standard errors, 0.001, of an accuracy of 0.99 on 10,000 images
     'epoch_accuracy': 0.015,    # after an epoch or two it rises by 0.01 in 50 steps: weights and order tell
@@ -147,11 +148,51 @@ def lines(name, pattern, before=''):
 
 
 def interfaces():
-    """Return {epoch: validation accuracy} of TFLearn's and of Keras's training."""
-    tflearn = {int(epoch): float(value) for epoch, value in re.findall(
-        r'epoch: (\d+) .* val_acc: ([\d.]+)', read('tflearn_cnn-seed1')[0])}
-    keras = dict(enumerate(map(float, re.findall(r'val_accuracy: ([\d.]+)', read('keras_cnn-seed1')[0])), 1))
-    return tflearn, keras
+    """Return {epoch: validation accuracy} of TFLearn's and of Keras's full training on 1.15, with seed 1."""
+    tflearn, keras = epochs('tflearn_cnn-seed1'), epochs('keras_cnn-seed1')
+    return tflearn[0], keras[0]
+
+
+def epochs(pattern):
+    """{epoch: validation accuracy} of TFLearn's or Keras's trainings whose logs have this pattern, in order."""
+    return [dict(enumerate(map(float, re.findall(r'val_acc(?:uracy)?: ([\d.]+)', read(name)[0])), 1))
+            for name in names() if re.match(pattern + '$', name)]
+
+
+def interface_rows():
+    """Article 6's table: program, epoch (None for 20,000 steps), printed, on 1.15 and on 2.x, both by seed."""
+    rows = []
+    for program, theirs, here in (
+            ('tflearn_cnn', printed.TFLEARN_ACCURACY, r'tflearn_cnn-seed\d'),
+            ('keras_cnn', printed.KERAS_ACCURACY, r'keras_cnn-(2epochs-)?seed\d')):
+        # Sorted by name, the seeds of the shorter ones come first.
+        ours, new = (sorted(epochs(pattern), key=len, reverse=True)
+                     for pattern in (here, r'tf2-%s-seed\d' % program))
+        for epoch in sorted(set(theirs) | {20}):
+            rows.append((program, epoch, theirs.get(epoch, ''), *(
+                ['%.4f' % run[epoch] for run in runs if epoch in run] for runs in (ours, new))))
+    for program, theirs in ('contrib_learn_cnn', printed.LEARN_ACCURACY), ('slim_cnn', ''):
+        rows.append((program, None, theirs, *(
+            ['%.4f' % float(last(name, r'Accuracy: ([\d.]+)')) for name in names()
+             if re.match(r'%s%s-seed\d$' % (prefix, program), name)] for prefix in ('', 'tf2-'))))
+    return rows
+
+
+RATE_LINE = (r'rate (\S+), seed (\d), step +(\d+): L2 loss ([\d.]+), cross entropy ([\d.]+), '
+             r'validation accuracy ([\d.]+), test accuracy ([\d.]+)$')
+
+
+def rates(pattern):
+    """What learning_rates.py printed last, in the logs of this pattern: {rate: {seed: a dict by name}}."""
+    found = {}
+    for name in names():
+        if re.match(pattern + '$', name):
+            for rate, seed, *cells in re.findall(RATE_LINE, read(name)[0], re.MULTILINE):
+                found.setdefault(float(rate), {})[int(seed)] = dict(zip(
+                    ('step', 'l2', 'cross_entropy', 'validation', 'test'), map(float, cells)))
+            for rate, seed, value in re.findall(r'rate (\S+), seed (\d): misfit ([\d.]+)', read(name)[0]):
+                found[float(rate)][int(seed)]['misfit'] = float(value)
+    return found
 
 
 def ten_runs(name):
@@ -190,27 +231,47 @@ def towers_curve(path):
 
 
 def other_version():
-    """Articles 2 to 5 on TensorFlow 2.x, by tf1.py: article, printed, on 1.15 by seed, on 2.x."""
+    """Articles 2 to 5 on TensorFlow 2.x, by tf1.py: article, printed, on 1.15 and on 2.x, both by seed."""
     rows = []
     for article, theirs, base, pattern in (
             (2, printed.FC_TEST, 'mnist_fc', FC_TEST_LINE),
             (3, printed.TRICKS_ACCURACY, 'mnist_eval_once', TEST_LINE),
             (4, printed.LENET_ACCURACY, 'lenet-eval', TEST_LINE),
             (5, printed.PTB_TEST, 'ptb_word_lm', r'Test Perplexity:( )([\d.]+)')):
-        if 'tf2-%s-seed1' % base in names():
-            found = [re.findall(pattern, read(name)[0])[-1][1] for name in (
-                ['%s-seed%d' % (base, seed) for seed in seeds_of(base)] + ['tf2-%s-seed1' % base])]
-            rows.append((article, theirs, found[:-1], found[-1]))
+        ours, new = ([re.findall(pattern, read('%s-seed%d' % (name, seed))[0])[-1][1] for seed in seeds_of(name)]
+                     for name in (base, 'tf2-' + base))
+        if article == 4:
+            # Evaluated there as mnist_eval.py does, at the default rate.
+            new = ['%.4f' % run['test'] for run in rates(r'tf2-lenet-rate-.*').get(0.01, {}).values()]
+        if new:
+            rows.append((article, theirs, ours, new))
     return rows
+
+
+def rates_table(runs, words):
+    """A row for each learning rate: test accuracy by seed and mean, validation accuracy, loss in its parts, misfit.
+
+    Args:
+        runs: what `rates` returns.
+        words: the heads of the columns after the seeds, from the learning rate on.
+    """
+    seeds = sorted({seed for of_rate in runs.values() for seed in of_rate})
+    lines = ['| %s | %s |' % (words[0], ' | '.join(['%s %d' % (words[1], seed) for seed in seeds] + words[2:])),
+             '| ---: |' + ' ---: |' * (len(seeds) + len(words) - 2)]
+    for rate, of_rate in sorted(runs.items()):
+        means = {name: mean(run[name] for run in of_rate.values()) for name in of_rate[min(of_rate)]}
+        cells = ['%g' % rate] + ['%.4f' % of_rate[seed]['test'] if seed in of_rate else '' for seed in seeds]
+        lines.append('| %s |' % ' | '.join(cells + ['%.4f' % means[name] for name in (
+            'test', 'validation', 'l2', 'cross_entropy')] + ['%.3f' % means['misfit']]))
+    return '\n'.join(lines)
 
 
 def from_logs():
     """What the templates show, by name: figures of the logs, and the functions that make tables of them."""
     tricks, lenet = of_seeds('mnist_eval_once', TEST_LINE), of_seeds('lenet-eval', TEST_LINE)
     ptb = [perplexities(seed) for seed in seeds_of('ptb_word_lm')]
-    tflearn, keras = interfaces()
     losses, accuracies = towers()
-    other = other_version()
+    other, at_005 = other_version(), list(rates(r'tf2-lenet-rate-.*').get(0.05, {}).values())
     return dict(
         globals(), has=lambda name: name in names(),
         mean_at=lambda runs, step: mean(run[step] for run in runs),
@@ -220,11 +281,9 @@ def from_logs():
             'ends': lambda keys: [dict(zip(keys, (validation[1], test))) for _, validation, test in ptb],
             'mean': mean(test for _, _, test in ptb),
             'percent': 100 * (mean(test for _, _, test in ptb) / printed.PTB_TEST - 1)},
-        learn=float(last('contrib_learn_cnn-seed1', r'Accuracy: ([\d.]+)')),
-        slim=float(last('slim_cnn-seed1', r'Accuracy: ([\d.]+)')),
-        interface_rows=[(program, epoch, theirs.get(epoch, ''), ours[epoch]) for program, theirs, ours in (
-            ('tflearn_cnn.py', printed.TFLEARN_ACCURACY, tflearn), ('keras_cnn.py', printed.KERAS_ACCURACY, keras))
-            for epoch in sorted(set(theirs) | {20})],
+        full_tests=[run['test'] for run in at_005], full_cross=[run['cross_entropy'] for run in at_005],
+        full_sums=[run['l2'] + run['cross_entropy'] for run in at_005],
+        keras_second=[run[2] for pattern in (r'keras_cnn-(2epochs-)?seed\d', r'tf2-keras_cnn-seed\d') for run in epochs(pattern)],
         towers_losses=losses, tfdata_step_10=values('multi_gpu_mnist_tfdata-seed1', TOWERS_LINE)[10],
         towers_means=' | '.join('%.2f' % mean(value for step, value in run.items() if step > 500) for run in losses),
         towers_accuracies=' | '.join('%.4f' % accuracy for accuracy in accuracies),

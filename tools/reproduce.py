@@ -1,8 +1,8 @@
 """Run everything of RESULTS.md again, at the printed settings on the real data, and write RESULTS.md of it.
 
     python tools/reproduce.py --list          # what it runs, and how long each took us, often on a busy machine
-    python tools/reproduce.py --on tf2        # what runs on TensorFlow 2.x, HOURS2 by our times, on two cores
-    python tools/reproduce.py --on 1.15       # the rest, HOURS1
+    python tools/reproduce.py --on tf2        # what runs on TensorFlow 2.x, four hours by our times, on two cores
+    python tools/reproduce.py --on 1.15       # the rest, six and a half
     python tools/reproduce.py --only mnist_fc # runs whose name has this text
 
 New logs, pictures and RESULTS.md go to runs/reproduce; the committed ones stay. In that RESULTS.md, what was
@@ -31,7 +31,9 @@ import report
 HERE = os.path.dirname(os.path.abspath(__file__))
 RESULTS = os.path.join(cli.ROOT, 'results')
 # Seconds, where no committed log of an undisturbed run has them.
-SECONDS = {'lenet-train': 2600, 'ptb_train-killed': 730, 'tf2-lenet-rate-0.05': 1500}
+SECONDS = {'lenet-train': 2600, 'ptb_train-killed': 730, 'tf2-lenet-rate-0.01': 1300, 'tf2-lenet-rate-0.02': 1300,
+           'tf2-lenet-rate-0.05': 1300, 'tf2-lenet-scan': 1500, 'tf2-contrib_learn_cnn': 600, 'tf2-ptb_word_lm': 640,
+           'tf2-mnist_train': 100, 'tf2-first-accuracies': 280}
 PICTURES = ('input_speed', 'dist_speed')
 
 # A training that is killed once in its second epoch, and started again.
@@ -43,6 +45,13 @@ KILLED = ('python ch05_rnn_ptb/extras/ptb_train.py --seed 1 & until grep -q "ckp
 WAYS = ('for i in 1 2 3; do for way in "train_and_evaluate.py -- --by_hand" "dist_mnist_async.py -- --textbook" '
         '"train_and_evaluate.py --"; do echo "== $way"; python ch07_acceleration/launch.py $way --training_steps 4000 '
         '--save_steps 1000 --model_save_path $(mktemp -d); done; done')
+
+# TensorFlow 2.x as it is, and with other settings.
+SETTINGS = (
+    ('2.x', ''), ('2.x, no oneDNN', 'env TF_ENABLE_ONEDNN_OPTS=0 '),
+    ('2.x, XLA', "env TF_XLA_FLAGS='--tf_xla_auto_jit=2 --tf_xla_cpu_global_jit' "),
+    ('2.x, one thread', 'env TF_NUM_INTRAOP_THREADS=1 '),
+    ('2.x, one operation at once', 'env TF_NUM_INTEROP_THREADS=1 '))
 
 # Ten jobs of a program, one after the other, on a cluster of Slurm's with two nodes.
 SLURM = ('for i in {1..10}; do sbatch --wait --ntasks=%d --output=$TF_TUTORIAL_RUNS/run$i.out '
@@ -100,6 +109,10 @@ def plan():
     add('seed1', 'shared_layers-seed1', 'ch05_rnn_ptb/extras/shared_layers.py --train --seed 1')
     for interface in 'contrib_learn', 'tflearn', 'keras', 'slim':
         add('seed1', '%s_cnn-seed1' % interface, 'ch06_high_level_apis/%s_cnn.py --seed 1' % interface)
+    # Of the print, Keras's first two epochs; seed 1 goes on to its 20.
+    for seed in 2, 3, 4:
+        add('seed%d' % seed, 'keras_cnn-2epochs-seed%d' % seed,
+            'ch06_high_level_apis/keras_cnn.py --epochs 2 --seed %d' % seed)
     # Only evaluates what is trained by then; for its times the machine should do nothing else.
     add('seed1', 'compare_interfaces',
         'ch06_high_level_apis/extras/compare_interfaces.py --epoch --full --seed 1')
@@ -120,13 +133,19 @@ def plan():
     add('clusters', 'clusters/ways', ['bash', '-c', WAYS])
     for name, tasks, more in SLURM_RUNS if shutil.which('sbatch') else ():
         add('slurm-' + name, 'clusters/slurm-' + name, ['bash', '-c', SLURM % (tasks, name.split('-')[0], more)])
-    # Needs two environments more, see the file, and a machine that does nothing else.
+    # These need a machine that does nothing else, and all but the first .venv-tf2.
+    add('speed', 'profile', 'tools/profile_step.py')
+    add('speed', 'tf2-profile', 'tf1.py tools/profile_step.py')
+    add('speed', 'wall_times', 'tools/wall_times.py')
+    add('speed', 'benchmark-settings', ['python', 'tools/benchmark.py', '--rounds', '3'] + [
+        part for name, setting in SETTINGS for part in ('--python', name + '=' + setting + '.venv-tf2/bin/python')])
+    # Two environments more, see the file.
     add('speed', 'benchmark', 'tools/benchmark.py')
     add('speed', 'setup_time', ['tools/setup_time.sh', '3'])
     # On TensorFlow 2.x, as `make venv-tf2` sets it up. The longest come first, as two folders are done at once.
     rates = 'ch04_cnn/extras/learning_rates.py '
-    for seed in 1, 2, 3:
-        for rate in '0.01', '0.05':
+    for rate, seeds in ('0.05', (1, 2, 3)), ('0.01', (1, 2, 3)), ('0.02', (1,)):
+        for seed in seeds:
             add('tf2-rate-%s-seed%d' % (rate, seed), 'tf2-lenet-rate-%s-seed%d' % (rate, seed),
                 'tf1.py %s--rates %s --seeds %d' % (rates, rate, seed))
     add('tf2-scan', 'tf2-lenet-scan', 'tf1.py %s--training_steps 5001' % rates)
@@ -154,8 +173,6 @@ def log_of(folder, name):
 def seconds(name):
     """How long a run took, by the shortest of its seeds in the committed logs."""
     base = re.sub(r'-seed\d$', '', name)
-    if name.startswith('tf2-') and name not in report.names():
-        return seconds(name[len('tf2-'):])
     if base in SECONDS:
         return SECONDS[base]
     took = [float(header['seconds']) for header in
@@ -165,8 +182,8 @@ def seconds(name):
 
 
 def version(name):
-    """The TensorFlow that a run is for."""
-    return 'tf2' if name.startswith('tf2-') else '1.15'
+    """The TensorFlow that a run is for; what times both is done with the rest, one after the other."""
+    return 'tf2' if name.startswith('tf2-') and name != 'tf2-profile' else '1.15'
 
 
 def hours(amount):
@@ -185,7 +202,7 @@ def run(step, folder):
     # launch.py gives each of its runs a new folder in TMPDIR.
     environment = dict(os.environ, TF_TUTORIAL_RUNS=runs, TMPDIR=runs)
     python = sys.executable
-    if version(list(commands)[0]) == 'tf2':
+    if list(commands)[0].startswith('tf2-'):
         python = os.path.join(cli.ROOT, '.venv-tf2', 'bin', 'python')
         if not os.path.exists(python):
             raise cli.UserError('%s needs .venv-tf2: `make venv-tf2`' % ', '.join(commands))

@@ -8,7 +8,7 @@ Not in the article, which prints no learning rate for this network. Article 4 �
 Runs mnist_train.py once for each 学习率 (learning rate) and seed, evaluates each checkpoint beside it, and keeps
 the loss in its two parts: the L2 正则化 (regularization) term and the 交叉熵 (cross entropy) of the validation
 data. `misfit` says how far a rate's losses are from the printed ones; it was written before the first training had
-ended. Takes twelve minutes for each rate and seed on TensorFlow 2, three quarters of an hour on 1.15; stopped and
+ended. Takes 12 to 22 minutes for each rate and seed on TensorFlow 2, three quarters of an hour on 1.15; stopped and
 started again, it resumes. Expect, at a rate of 0.05, an L2 term that falls from 0.62 to 0.5, a cross entropy of
 0.03 and a test accuracy of 0.993: most of the loss is the L2 term, so that 0.5 and 99.3 % belong together.
 """
