@@ -181,7 +181,8 @@ def test_article_7s_pages_have_the_speeds_and_costs_of_the_logs(page):
 def test_article_4_at_several_rates():
     """What RESULTS, the errata and the chapter say of the learning rates."""
     full, scan = report.rates('tf2-lenet-rate-.*'), report.rates('tf2-lenet-scan')
-    assert sorted(scan) == [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3] and all(run[1]['step'] == 5001 for run in scan.values())
+    assert sorted(scan) == [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3]
+    assert all(run[1]['step'] == 5001 for run in scan.values())
     assert all(run['step'] == 30000 and run['l2'] > 0.9 * (run['l2'] + run['cross_entropy'])
                for of_rate in full.values() for run in of_rate.values())
     fast, mean = full[0.05].values(), report.mean
@@ -201,7 +202,7 @@ def test_the_readmes_have_the_times_of_the_programs():
     for program, length, ours, theirs, ratio in re.findall(
             r'^\| `(\S+)` \| (\d+) \w+ \| (.+?) \| (.+?) \| ([\d.]+) \|$', report.read('wall_times')[0], re.MULTILINE):
         row = '| `python %s%s` | %s steps | %s | %s |' % (
-            'tf1.py ' if float(ratio) > 1.2 else '', program, length, ours, theirs)
+            'tf1.py ' if float(ratio) > 1.5 else '', program, length, ours, theirs)
         english, chinese = (read(name).replace(' epochs |', ' steps |') for name in ('README.md', 'README.zh-CN.md'))
         assert row in english
         for word, character in ('steps', '步'), (' min', ' 分钟'), (' s ', ' 秒 '):

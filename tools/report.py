@@ -283,7 +283,7 @@ def from_logs():
             'percent': 100 * (mean(test for _, _, test in ptb) / printed.PTB_TEST - 1)},
         full_tests=[run['test'] for run in at_005], full_cross=[run['cross_entropy'] for run in at_005],
         full_sums=[run['l2'] + run['cross_entropy'] for run in at_005],
-        keras_second=[run[2] for pattern in (r'keras_cnn-(2epochs-)?seed\d', r'tf2-keras_cnn-seed\d') for run in epochs(pattern)],
+        keras_second=[run[2] for run in epochs(r'(tf2-)?keras_cnn-(2epochs-)?seed\d')],
         towers_losses=losses, tfdata_step_10=values('multi_gpu_mnist_tfdata-seed1', TOWERS_LINE)[10],
         towers_means=' | '.join('%.2f' % mean(value for step, value in run.items() if step > 500) for run in losses),
         towers_accuracies=' | '.join('%.4f' % accuracy for accuracy in accuracies),
