@@ -1,7 +1,10 @@
 """tools/benchmark.py times the scripts' own trainings, counts as TensorFlow does, and tabulates right."""
+from companion import cli
+
 import os
 import re
 import sys
+import types
 
 import pytest
 import tensorflow as tf
@@ -10,7 +13,7 @@ from tensorflow.python.profiler.internal import flops_registry
 
 import benchmark
 import benchmark_tf
-from conftest import ROOT
+from conftest import ROOT, load
 
 LOG = os.path.join(ROOT, 'results', 'logs', 'benchmark.log')
 TORCH = os.path.join(ROOT, '.venv-torch', 'bin', 'python')
@@ -151,3 +154,47 @@ def test_the_table_is_that_of_the_recorded_rounds():
         assert rows(text)[key][:5] == pytest.approx(figures[:5], rel=0.01, abs=0.02)
         assert rows(text)[key][5:] == pytest.approx(figures[5:], rel=0.01, abs=1)
     assert len(rounds) == 5 and {'1.15.5', 'intel 1.15.2', '2.x', 'pytorch'} <= set(order)
+
+
+def test_a_steps_operations_are_traced():
+    profile_step = load('tools/profile_step.py')
+    step, found = profile_step.profile(benchmark_tf.ptb, types.SimpleNamespace(seconds=0.1, seed=1))
+    # Each of 35 steps and two layers has a product and its two gradients, the softmax too.
+    products = {kind: count for kind, (_, count) in found.items() if 'MatMul -> ' in kind}
+    assert sum(products.values()) == 3 * (2 * 35 + 1)
+    assert {re.sub('.*-> ', '', kind) for kind in products} == {
+        '20 x 800', '20 x 400', '400 x 800', '700 x 10000', '700 x 200', '200 x 10000'}
+    assert 0 < step and all(ms >= 0 for ms, _ in found.values()) and sum(ms for ms, _ in found.values()) > 1
+    assert tf.Session.__module__ != profile_step.__name__
+
+
+def test_wall_times_are_reckoned_up(monkeypatch, capsys):
+    wall_times = load('tools/wall_times.py')
+    asked = []
+
+    def took(build, program, flag, length):
+        asked.append((build, program))
+        return 5 + length * {'1.15': 0.2, '2.x': 0.1}[build]
+
+    monkeypatch.setattr(wall_times, 'took', took)
+    wall_times.main(['--only', 'ch04', '--rounds', '2'])
+    assert '| `ch04_cnn/mnist_train.py` | 30000 steps | 100 min | 50 min | 2.00 |\n' in capsys.readouterr().out
+    assert [build for build, _ in asked] == ['1.15', '1.15', '2.x', '2.x', '2.x', '2.x', '1.15', '1.15']
+    monkeypatch.undo()
+    monkeypatch.setattr(wall_times, 'BUILDS', {'this': (os.path.dirname(os.path.dirname(sys.executable)), [])})
+    with pytest.raises(cli.UserError, match='ended with status 2'):
+        wall_times.took('this', 'ch02_mnist_basics/mnist_fc.py', 'training_steps', -1)
+
+
+def test_first_accuracies_are_those_of_the_program(run_script):
+    out = run_script('tools/first_accuracies.py', '--sample', '--seeds', 1, '--seeds_as_printed', 2)
+    rows = {name.strip(): cells.split() for name, cells in re.findall(
+        r'^(.{32}) ((?: +[\d.]+){5})$', out, re.MULTILINE)}
+    ours = sorted(re.search(r'After 1000 .* is (\S+)', run_script(
+        'ch02_mnist_basics/mnist_fc.py', '--sample', '--training_steps', 1001, '--seed', seed)).group(1)
+        for seed in (1, 2))
+    assert [float(rows['as printed'][column]) for column in (1, 3)] == pytest.approx(
+        [float(value) for value in ours], abs=1e-4)
+    # Seed 1 is the program's own, whether weights or order are held.
+    assert rows['one order of the pictures'][1:4] == rows['the same initial weights'][1:4]
+    assert len({row[1] for row in rows.values()}) > 5, 'variants differ'

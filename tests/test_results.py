@@ -2,6 +2,7 @@
 from companion import cli, printed
 
 import glob
+import importlib
 import os
 import re
 import shutil
@@ -121,7 +122,7 @@ def test_the_first_accuracy_of_article_2():
     """What RESULTS says of the printed 0.9044: above all seeds, which differ by their weights and not by the order."""
     text = report.read('tf2-first-accuracies')[0]
     rows = {name.strip(): [float(cell) for cell in cells.split()] for name, cells in re.findall(
-        r'^(.{32}) ((?: *[\d.]+){5})$', text, re.MULTILINE)}
+        r'^(.{32}) ((?: +[\d.]+){5})$', text, re.MULTILINE)}
     count, lowest, middle, highest, spread = rows['as printed']
     assert count == 40 and re.search(r'as printed, 0 of 40 seeds at or above the article', text)
     assert highest < printed.FC_ACCURACY[1000] < middle + 3 * spread
@@ -190,6 +191,12 @@ def test_article_4_at_several_rates():
     accuracy, misfit = (mean(run[name] for run in fast) for name in ('test', 'misfit'))
     assert within(accuracy, printed.LENET_ACCURACY, 'lenet_mean')
     assert mean(run['misfit'] for run in full[0.01].values()) < misfit
+    assert scan[0.02][1]['misfit'] == min(run[1]['misfit'] for run in scan.values()) and scan[0.3][1]['test'] < 0.12
+    # The L2 loss that 0.01 comes to by decay alone, beside the readers' reports.
+    rates = importlib.import_module('ch04_cnn.extras.learning_rates')
+    for step in 60000, 80000:
+        l2 = full[0.01][1]['l2'] * rates.l2_factor(0.01, 30000, step)
+        assert '%.2f' % l2 == '%.2f' % rates.REPORTED_LOSS[step]
     assert mean(run['test'] for run in full[0.01].values()) < accuracy
     for page in 'README', 'ch04_cnn/README', 'ERRATA', 'RESULTS':
         for language in '.md', '.zh-CN.md':

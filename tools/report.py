@@ -271,7 +271,8 @@ def from_logs():
     tricks, lenet = of_seeds('mnist_eval_once', TEST_LINE), of_seeds('lenet-eval', TEST_LINE)
     ptb = [perplexities(seed) for seed in seeds_of('ptb_word_lm')]
     losses, accuracies = towers()
-    other, at_005 = other_version(), list(rates(r'tf2-lenet-rate-.*').get(0.05, {}).values())
+    other, full = other_version(), rates(r'tf2-lenet-rate-.*')
+    at_005 = list(full.get(0.05, {}).values())
     return dict(
         globals(), has=lambda name: name in names(),
         mean_at=lambda runs, step: mean(run[step] for run in runs),
@@ -282,6 +283,7 @@ def from_logs():
             'mean': mean(test for _, _, test in ptb),
             'percent': 100 * (mean(test for _, _, test in ptb) / printed.PTB_TEST - 1)},
         full_tests=[run['test'] for run in at_005], full_cross=[run['cross_entropy'] for run in at_005],
+        full_misfits={rate: [run['misfit'] for run in runs.values()] for rate, runs in full.items()},
         full_sums=[run['l2'] + run['cross_entropy'] for run in at_005],
         keras_second=[run[2] for run in epochs(r'(tf2-)?keras_cnn-(2epochs-)?seed\d')],
         towers_losses=losses, tfdata_step_10=values('multi_gpu_mnist_tfdata-seed1', TOWERS_LINE)[10],
