@@ -25,8 +25,8 @@ What readers meet in the programs of the author's book, and not in the articles:
     tf.contrib.tensorboard.plugins.projector        TensorBoard's
     tf.contrib.slim.python.slim.nets                tf-slim's networks
     tensorflow.python.framework.graph_util          has convert_variables_to_constants again
-    tf.estimator            is not to be had: TensorFlow 2.15 was the last with it
-    ndarray.tostring        is not to be had: NumPy 2.3 dropped it, and its types cannot be changed; use tobytes
+    tf.estimator            not available: TensorFlow 2.15 was the last with it
+    ndarray.tostring        not available: NumPy 2.3 dropped it, and its types cannot be patched; use tobytes
 
 All else in tf.contrib is missing. UNABLE and LIMITS, below, say for which programs that matters, and what
 else is otherwise. Numbers drawn with an operation's own seed= are those of 1.15;

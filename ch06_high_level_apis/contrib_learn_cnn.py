@@ -10,7 +10,7 @@ training step; the Estimator feeds it, saves it and restores it. The accuracy is
 the library's: every 100 steps, on stderr, a line with the loss. A checkpoint is saved every --save_steps
 steps, at the end, and at Ctrl-C; the next start resumes from the last one. A training that is killed (or
 stopped by a second Ctrl-C) loses the steps since then, 1000 at most. To train again, delete the checkpoint
-folder. Takes about 25 minutes on two cores. Expect an accuracy of about 0.99 (article: 0.9901); see
+folder. Takes about 30 minutes on two cores. Expect an accuracy of about 0.99 (article: 0.9901); see
 RESULTS.md.
 """
 from companion import checkpoint, cli

@@ -11,7 +11,7 @@ learning rate and network are those of contrib_learn_cnn.py, so that the two can
 Progress is the library's: every 100 steps, on stderr, a line with the loss. A checkpoint is saved every
 minute and at the end, and the next start resumes from the last one; Ctrl-C loses the steps since then. To
 train again, delete the checkpoint folder.
-Takes about 20 minutes on two cores. The article has no figures for it; expect a test accuracy of 0.99.
+Takes about 30 minutes on two cores. The article has no figures for it; expect a test accuracy of 0.99.
 """
 from companion import checkpoint, cli
 

@@ -9,7 +9,7 @@ Shows the shortest program of the article: layers are told only their size; two 
 placeholders, and one trains and validates. Progress is the library's, a line that is rewritten at each step;
 a log gets one line an epoch. A checkpoint is saved after each epoch, and the next start resumes from there,
 though the library then counts its epochs from 1 again; Ctrl-C loses the epoch that it interrupts. To train
-again, delete the checkpoint folder. Takes about 15 minutes on two cores, 40 seconds an epoch. Expect a
+again, delete the checkpoint folder. Takes about 20 minutes on two cores, a minute an epoch. Expect a
 validation accuracy between 0.92 and 0.94 after the first epoch (article: 0.9267); see RESULTS.md.
 """
 from companion import checkpoint, cli

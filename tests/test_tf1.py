@@ -244,8 +244,8 @@ def test_checkpoints_of_either_version_are_evaluated_alike_by_both(
 
 def test_what_the_programs_of_the_authors_book_import(tmp_path):
     """Beyond the articles: names that 2.x lost, each used as the book's programs use it."""
-    import tensorflow.contrib.slim.python.slim.nets.inception_v3 as inception_v3
     from tensorflow.contrib import rnn
+    from tensorflow.contrib.slim.python.slim.nets import inception_v3
     from tensorflow.contrib.tensorboard.plugins import projector
     from tensorflow.python.framework import graph_util
     with tf.Graph().as_default(), tf.Session() as sess:

@@ -1,10 +1,10 @@
-"""Try what could explain article 2's first accuracy: 0.9044 on the validation data at step 1000, ours is lower.
+"""Try what could explain article 2's accuracy at step 1000: 0.9044 on the validation data, ours is lower.
 
     python tf1.py tools/record.py tf2-first-accuracies python tf1.py tools/first_accuracies.py
 
-Trains mnist_fc.py's network for 1000 steps, with other weights and another order of the pictures for each seed,
+Trains mnist_fc.py's network for 1000 steps, with other weights and another order of the images for each seed,
 then with one of the two alike, and with other settings, and prints the accuracies beside the printed one. Takes
-two minutes on two cores that do nothing else.
+about five minutes on two cores that do nothing else.
 """
 from companion import cli, printed
 
@@ -40,7 +40,7 @@ def accuracies(data_dir, seed, order=None, weights=None, stddev=0.1, rate=mnist_
     """Return the validation accuracies that mnist_fc.py prints, of steps 0 and STEP.
 
     Args:
-        order, weights: seeds of the order of the pictures and of the initial weights, by default `seed`.
+        order, weights: seeds of the order of the images and of the initial weights, by default `seed`.
         stddev: standard deviation of the initial weights; printed: 0.1.
     """
     mnist = input_data.read_data_sets(data_dir, one_hot=True, seed=order or seed)

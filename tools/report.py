@@ -283,6 +283,8 @@ def from_logs():
             'mean': mean(test for _, _, test in ptb),
             'percent': 100 * (mean(test for _, _, test in ptb) / printed.PTB_TEST - 1)},
         full_tests=[run['test'] for run in at_005], full_cross=[run['cross_entropy'] for run in at_005],
+        full_validations=[run['validation'] for run in at_005],
+        keras_versions=[[run[2] for run in epochs(prefix + r'keras_cnn-(2epochs-)?seed\d')] for prefix in ('', 'tf2-')],
         full_misfits={rate: [run['misfit'] for run in runs.values()] for rate, runs in full.items()},
         full_sums=[run['l2'] + run['cross_entropy'] for run in at_005],
         keras_second=[run[2] for run in epochs(r'(tf2-)?keras_cnn-(2epochs-)?seed\d')],

@@ -8,8 +8,7 @@
 New logs, pictures and RESULTS.md go to runs/reproduce; the committed ones stay. In that RESULTS.md, what was
 not run again is from the committed logs: each log is named with its date. Stop it and start it again as you
 like: a run that has its log is left out, and a training resumes from its last checkpoint. To run one again,
-delete its log, and the checkpoints beside it. On 2.x two trainings run at once, as one alone leaves the cores
-idle in part; nothing there is a measure of speed.
+delete its log, and the checkpoints beside it. On 2.x two trainings run at once, and nothing is a measure of speed.
 
 The runs under Slurm are left out where there is no sbatch.
 
