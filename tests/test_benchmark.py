@@ -174,11 +174,17 @@ def test_wall_times_are_reckoned_up(monkeypatch, capsys):
 
     def took(build, program, flag, length):
         asked.append((build, program))
-        return 5 + length * {'1.15': 0.2, '2.x': 0.1}[build]
+        return 5 + length * {'1.15': 0.05, '2.x': 0.025}[build]
 
     monkeypatch.setattr(wall_times, 'took', took)
-    wall_times.main(['--only', 'ch04', '--rounds', '2'])
-    assert '| `ch04_cnn/mnist_train.py` | 30000 steps | 100 min | 50 min | 2.00 |\n' in capsys.readouterr().out
+    monkeypatch.setattr(wall_times, 'PROGRAMS', (
+        ('here.py', 'training_steps', 1000, 100, 200), ('there.py', 'training_steps', 100000, 100, 200)))
+    wall_times.main(['--only', 'here', '--rounds', '2'])
+    out = capsys.readouterr().out
+    assert out.endswith('| `here.py` | 1000 steps | 55 s | 30 s | 1.83 |\n'
+                        '| `there.py` | 100000 steps | 83 min | 42 min | 2.00 |\n')
+    asked.clear()
+    wall_times.main(['--only', 'there', '--rounds', '2'])
     assert [build for build, _ in asked] == ['1.15', '1.15', '2.x', '2.x', '2.x', '2.x', '1.15', '1.15']
     monkeypatch.undo()
     monkeypatch.setattr(wall_times, 'BUILDS', {'this': (os.path.dirname(os.path.dirname(sys.executable)), [])})

@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 
 import pytest
 
@@ -286,10 +287,13 @@ def test_reproduce_runs_two_folders_at_once_and_ends_with_the_first_failure(monk
     meet, done = threading.Barrier(2, timeout=60), []
 
     def run(step, folder):
-        if 'fails' in step[1]:
-            raise cli.UserError('it failed')
+        name, = step[1]
         meet.wait()
-        done.append(list(step[1])[0])
+        if name == 'fails':
+            raise cli.UserError('it failed')
+        if name == 'tf2-waits':
+            time.sleep(1)           # until the other has failed
+        done.append(name)
 
     monkeypatch.setattr(reproduce, 'run', run)
     steps = [('one', {'tf2-a': []}), ('two', {'tf2-b': []}), ('one', {'tf2-c': []}), ('two', {'tf2-d': []})]
@@ -297,8 +301,9 @@ def test_reproduce_runs_two_folders_at_once_and_ends_with_the_first_failure(monk
     assert sorted(done) == ['tf2-a', 'tf2-b', 'tf2-c', 'tf2-d'] and sorted(done[:2]) == ['tf2-a', 'tf2-b']
     done.clear()
     with pytest.raises(cli.UserError, match='it failed'):
-        reproduce.run_all(steps[:2] + [('one', {'fails': []}), ('one', {'tf2-e': []})], 2, '', False)
-    assert sorted(done) == ['tf2-a', 'tf2-b']
+        reproduce.run_all([('one', {'fails': []}), ('one', {'tf2-e': []}), ('two', {'tf2-waits': []}),
+                           ('two', {'tf2-f': []}), ('three', {'tf2-g': []})], 2, '', False)
+    assert done == ['tf2-waits']
     # Only a list, and only of what is asked for.
     capsys.readouterr()
     reproduce.main(['--list', '--on', 'tf2', '--only', 'no such run'])
