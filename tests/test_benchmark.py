@@ -190,6 +190,9 @@ def test_wall_times_are_reckoned_up(monkeypatch, capsys):
     monkeypatch.setattr(wall_times, 'BUILDS', {'this': (os.path.dirname(os.path.dirname(sys.executable)), [])})
     with pytest.raises(cli.UserError, match='ended with status 2'):
         wall_times.took('this', 'ch02_mnist_basics/mnist_fc.py', 'training_steps', -1)
+    wall_times.BUILDS['this'] = '.venv-nowhere', []
+    with pytest.raises(cli.UserError, match='there is no .*nowhere.*: `make venv` and `make venv-tf2`'):
+        wall_times.took('this', 'ch02_mnist_basics/mnist_fc.py', 'training_steps', 1)
 
 
 def test_first_accuracies_are_those_of_the_program(run_script):
@@ -202,5 +205,5 @@ def test_first_accuracies_are_those_of_the_program(run_script):
     assert [float(rows['as printed'][column]) for column in (1, 3)] == pytest.approx(
         [float(value) for value in ours], abs=1e-4)
     # Seed 1 is the program's own, whether weights or order are held.
-    assert rows['one order of the pictures'][1:4] == rows['the same initial weights'][1:4]
+    assert rows['one order of the images'][1:4] == rows['the same initial weights'][1:4]
     assert len({row[1] for row in rows.values()}) > 5, 'variants differ'

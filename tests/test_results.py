@@ -93,6 +93,12 @@ def test_article_6_within_its_bands():
         assert not theirs or within(report.mean(seeds), theirs, band), program
         # On 2.x only the printed epochs were trained.
         assert len(new) >= 3 or epoch in (None, 20), program
+        if (program, epoch) == ('tflearn_cnn', 1):
+            assert len(seeds) == 4 and min(seeds) > theirs, 'RESULTS says that the print is below all'
+        if (program, epoch) == ('keras_cnn', 2):
+            versions = [list(map(float, of)) for of in (ours, new)]
+            widest = max(max(of) - min(of) for of in versions)
+            assert '%.3f' % widest == '0.008' and widest > abs(report.mean(versions[0]) - report.mean(versions[1]))
     assert all(len(run) == 20 for run in report.interfaces())
 
 
@@ -131,7 +137,8 @@ def test_the_first_accuracy_of_article_2():
     assert 2 * rows['the same initial weights'][4] < spread
     assert all(rows['weights: stddev %s' % stddev][3] < middle for stddev in ('0.05', '0.2', '1, the default'))
     for page in 'RESULTS.md', 'RESULTS.zh-CN.md':
-        assert all('%.4f' % value in read(page) for value in (lowest, middle, highest, spread))
+        assert all('%.4f' % value in read(page) for value in (
+            lowest, middle, highest, spread, rows['learning rate 0.0125'][2], rows['the same initial weights'][4]))
 
 
 def test_the_readmes_have_the_figures_of_the_logs():
@@ -218,6 +225,23 @@ def test_the_readmes_have_the_times_of_the_programs():
         for word, character in ('steps', '步'), (' min', ' 分钟'), (' s ', ' 秒 '):
             row = row.replace(word, character)
         assert row in chinese.replace(' 轮 |', ' 步 |')
+
+
+def test_what_is_said_of_the_two_tables_of_speeds():
+    """RESULTS: the machine was half as fast for the second, and LeNet's ratio another; README: a step of article 5."""
+    builds, settings, times = (report.read(name)[0] for name in ('benchmark', 'benchmark-settings', 'wall_times'))
+    ms, ratio = {}, {}
+    for text in builds, settings:
+        for name, found, speed in re.findall(
+                r'^\| ([^|]+) \| 2\.x \| ([\d.]+) \|[^|]+\| ([\d.]+) \|', text, re.MULTILINE):
+            ms.setdefault(name, []).append(float(found))
+            ratio.setdefault(name, speed)
+    assert 1.8 < ms['sgemm'][1] / ms['sgemm'][0] < 2.2
+    here, = re.findall(r'ch04_cnn.* ([\d.]+) \|$', times, re.MULTILINE)
+    for page in 'RESULTS.md', 'RESULTS.zh-CN.md':
+        assert all(re.search(r'%.1f(?!\d)' % float(number), read(page)) for number in (ratio['LeNet'], here))
+    for page in 'README.md', 'README.zh-CN.md':
+        assert re.search(r'%s (times|倍)' % ratio['PTB LSTM'], read(page))
 
 
 def test_where_a_steps_time_goes():

@@ -25,7 +25,7 @@ STEP = 1000             # mnist_fc.py prints the accuracy every 1000 steps
 AS_PRINTED = 'as printed'
 VARIANTS = {
     AS_PRINTED: {},
-    'one order of the pictures': {'order': 1},
+    'one order of the images': {'order': 1},
     'the same initial weights': {'weights': 1},
     'weights: stddev 0.05': {'stddev': 0.05},
     'weights: stddev 0.2': {'stddev': 0.2},

@@ -35,10 +35,13 @@ def took(build, program, flag, length):
     """Seconds of a run of this length, from nothing.
 
     Raises:
-        cli.UserError: it failed.
+        cli.UserError: it failed, or its environment is not there.
     """
     folder, launcher = BUILDS[build]
-    command = [os.path.join(cli.ROOT, folder, 'bin', 'python')] + launcher + [program, '--' + flag, str(length)]
+    python = os.path.join(cli.ROOT, folder, 'bin', 'python')
+    if not os.path.exists(python):
+        raise cli.UserError('there is no %s: `make venv` and `make venv-tf2`' % python)
+    command = [python] + launcher + [program, '--' + flag, str(length)]
     with tempfile.TemporaryDirectory() as runs:
         start = time.time()
         status = subprocess.call(command, cwd=cli.ROOT, env=dict(os.environ, TF_TUTORIAL_RUNS=runs),
