@@ -136,8 +136,14 @@ def run_tasks(tasks, clients, enough, logs):
         line; and which tasks the launcher ended, or an empty text.
     Raises:
         cli.UserError: a task failed, or the time was over. All tasks have ended then, too.
+        KeyboardInterrupt, SystemExit: the launcher was interrupted or ended, and has ended all tasks.
     """
-    trained = []
+    trained, signals = [], []
+    # Only noted: an exception that comes while a task is started would leave subprocess with its lock held.
+    # What nohup has told the launcher to ignore stays ignored.
+    former = {number: signal.signal(number, lambda number, frame: signals.append(number))
+              for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+              if signal.getsignal(number) != signal.SIG_IGN}
 
     def on_line(line):
         if re.match(r'Trained \d+ step', line):
@@ -151,6 +157,8 @@ def run_tasks(tasks, clients, enough, logs):
             processes.append(Process(name, command, log, COLOURS[i % len(COLOURS)], on_line))
         running = list(processes)
         while running:
+            if signals:
+                raise KeyboardInterrupt if signals[0] == signal.SIGINT else SystemExit(128 + signals[0])
             for process in list(running):
                 code = process.popen.poll()
                 if code is None:
@@ -184,6 +192,8 @@ def run_tasks(tasks, clients, enough, logs):
             time.sleep(0.05)
     finally:
         stop(processes)
+        for number in former:
+            signal.signal(number, former[number])
     if lost:
         raise cli.UserError('%s%s; logs in %s' % (', '.join(lost), stopped, logs))
     return time.time() - trained[-1] if trained else None, stopped
@@ -303,11 +313,6 @@ def main(argv=None):
             'ps', 'workers', 'timeout', 'restarts', 'grace_secs', 'repeat', 'logs')), [])
         notice('--no_namespace' if args.no_namespace else network_namespace.enter(
             __file__, ['--inside'] + args.programs + own + ['--'] + flags))
-
-    def end(number, frame):
-        raise SystemExit(128 + number)
-    for number in signal.SIGTERM, signal.SIGHUP:
-        signal.signal(number, end)
 
     logs = os.path.join(LOGS, os.path.splitext(args.programs[0])[0])
     try:

@@ -849,6 +849,36 @@ def test_time_limit(launcher, tmp_path, monkeypatch):
         launcher.run_tasks([('ps 0', SERVES), ('worker 0', SERVES)], ['worker 0'], any, str(tmp_path))
 
 
+@pytest.mark.parametrize('number, error', [(signal.SIGTERM, SystemExit), (signal.SIGINT, KeyboardInterrupt)])
+def test_a_signal_while_a_task_is_started(launcher, tmp_path, monkeypatch, number, error):
+    """An exception inside Popen could leave the task unknown, and subprocess with its lock held for ever."""
+    popen, started, before = subprocess.Popen, [], signal.getsignal(number)
+    signal.signal(number, signal.SIG_DFL)
+
+    def interrupted(*args, **rest):
+        os.kill(os.getpid(), number)
+        started.append(popen(*args, **rest))
+        return started[-1]
+    monkeypatch.setattr(launcher.subprocess, 'Popen', interrupted)
+    try:
+        with pytest.raises(error) as raised:
+            launcher.run_tasks([('worker 0', SERVES)], ['worker 0'], any, str(tmp_path))
+        assert signal.getsignal(number) == signal.SIG_DFL
+    finally:
+        signal.signal(number, before)
+    assert [task.returncode for task in started] == [-signal.SIGTERM]
+    assert error == KeyboardInterrupt or raised.value.code == 128 + number
+
+
+def test_what_nohup_ignores_stays_ignored(launcher, tmp_path):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        hang_up = lines('import os, signal; os.kill(os.getppid(), signal.SIGHUP)')
+        assert launcher.run_tasks([('worker 0', hang_up)], ['worker 0'], any, str(tmp_path)) == (None, '')
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
 def test_a_batch_that_is_too_large(monkeypatch):
     program = load(CHAPTER + 'dist_mnist_async.py')
     monkeypatch.setattr(program.dist_robust, 'run', lambda task, train, **rest: train())
