@@ -10,6 +10,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 import types
 
@@ -735,3 +736,21 @@ def test_a_training_that_fails_ends_the_scan_of_learning_rates(tmp_path, capfd):
         load(RATES).main(['--sample', '--rates', '1e30', '--training_steps', '3', '--folder', str(tmp_path),
                           '--picture', str(tmp_path / 'curves.png')])
     assert 'lower --learning_rate_base' in capfd.readouterr().err
+
+
+@pytest.mark.slow
+def test_the_end_of_a_scan_of_learning_rates_is_its_trainers(tmp_path, monkeypatch):
+    popen, trainers, former = subprocess.Popen, [], signal.getsignal(signal.SIGTERM)
+
+    def start(command, **rest):
+        trainers.append(popen([sys.executable, '-c', 'import time; time.sleep(1000)']))
+        threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGTERM]).start()
+        return trainers[0]
+    monkeypatch.setattr(subprocess, 'Popen', start)
+    try:
+        with pytest.raises(SystemExit) as ended:
+            load(RATES).main(['--sample', '--rates', '0.1', '--folder', str(tmp_path),
+                              '--picture', str(tmp_path / 'curves.png')])
+    finally:
+        signal.signal(signal.SIGTERM, former)
+    assert ended.value.code == 143 and trainers[0].returncode == -signal.SIGTERM

@@ -193,7 +193,7 @@ def test_article_4_at_several_rates():
     full, scan = report.rates('tf2-lenet-rate-.*'), report.rates('tf2-lenet-scan')
     assert sorted(scan) == [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3]
     assert all(run[1]['step'] == 5001 for run in scan.values())
-    assert all(run['step'] == 30000 and run['l2'] > 0.9 * (run['l2'] + run['cross_entropy'])
+    assert all(run['step'] == 30000 and run['l2_loss'] > 0.9 * (run['l2_loss'] + run['cross_entropy'])
                for of_rate in full.values() for run in of_rate.values())
     fast, mean = full[0.05].values(), report.mean
     assert len(fast) == 3
@@ -204,7 +204,7 @@ def test_article_4_at_several_rates():
     # The L2 loss that 0.01 comes to by decay alone, beside the readers' reports.
     rates = importlib.import_module('ch04_cnn.extras.learning_rates')
     for step in 60000, 80000:
-        l2 = full[0.01][1]['l2'] * rates.l2_factor(0.01, 30000, step)
+        l2 = full[0.01][1]['l2_loss'] * rates.l2_factor(0.01, 30000, step)
         assert '%.2f' % l2 == '%.2f' % rates.REPORTED_LOSS[step]
         assert 0.04 < (l2 + full[0.01][1]['cross_entropy']) / rates.REPORTED_LOSS[step] - 1 < 0.07
     assert mean(run['test'] for run in full[0.01].values()) < accuracy
@@ -212,7 +212,7 @@ def test_article_4_at_several_rates():
         for language in '.md', '.zh-CN.md':
             assert '%.4f' % accuracy in read(page + language)
     for page in 'RESULTS.md', 'RESULTS.zh-CN.md':
-        assert '%.2f' % mean(run['l2'] + run['cross_entropy'] for run in fast) in read(page)
+        assert '%.2f' % mean(run['l2_loss'] + run['cross_entropy'] for run in fast) in read(page)
 
 
 def test_the_readmes_have_the_times_of_the_programs():

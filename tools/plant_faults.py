@@ -7,7 +7,8 @@ With TF_TUTORIAL_DATA=DIR the tests on the real data count too.
 
 A fault changes a number, a sign, a comparison, a truth value or a name, or drops a statement, in a copy of
 the project. Pictures' looks, help texts and messages are left alone. Each is tried against the tests of its
-own chapter, first those of `make test`, and if they pass, those that only `make test-all` runs. Writes
+own chapter, first those of `make test`, and if they pass, those that only `make test-all` runs. All of these
+tests must pass without a fault first; with one, they may take three times as long, and a minute. Writes
 results/faults.csv. Its column `note` is for people: which faults are equivalent, so that no test can notice
 them; it is kept when the table is made again. Needs Python 3.8 or newer; the tests run in .venv,
 those of tf1.py in .venv-tf2.
@@ -24,11 +25,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TABLE = os.path.join(ROOT, 'results', 'faults.csv')
 COLUMNS = ['file', 'line', 'before', 'after', 'caught by', 'note']
-TIMEOUT = 400       # seconds for one run of tests; a fault that makes them hang is noticed too
 
 OPERATORS = {ast.Add: ('+', '-'), ast.Sub: ('-', '+'), ast.Mult: ('*', '/'), ast.Div: ('/', '*'),
              ast.FloorDiv: ('//', '*'), ast.Pow: ('**', '*'), ast.Lt: ('<', '>='), ast.LtE: ('<=', '>'),
@@ -111,8 +112,23 @@ def draw(paths, count, seed):
     return sorted(drawn)
 
 
-def run(folder, tests, marks, *options):
-    """Run tests in a copy of the project; True if they pass."""
+def tests_of(path):
+    """Return the tests that a file has: those of `make test`, and those that only `make test-all` runs."""
+    chapter = path.split('/')[0]
+    tests = tuple(sorted(TESTS.get(chapter) or [os.path.basename(test) for test in glob.glob(
+        os.path.join(ROOT, 'tests', 'test_%s*.py' % chapter[:4]))]))
+    return (tests, 'not slow'), (tests + ('test_outputs.py',) * (chapter[:2] == 'ch'), 'slow')
+
+
+def copy(scratch):
+    """Copy the project into a folder of `scratch`, and return it."""
+    folder = os.path.join(scratch, 'project')
+    shutil.copytree(ROOT, folder, ignore=shutil.ignore_patterns('.git', '.venv*', 'runs', '*.ipynb'))
+    return folder
+
+
+def run(folder, limit, tests, marks, *options):
+    """Run tests in a copy of the project; True if they pass, False if they fail or take longer than `limit` s."""
     python = [os.path.join(ROOT, '.venv', 'bin', 'python')]
     if tests[0] == 'test_tf1.py':
         python = [os.path.join(ROOT, '.venv-tf2', 'bin', 'python'), 'tf1.py']
@@ -122,32 +138,38 @@ def run(folder, tests, marks, *options):
     process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL,
                                stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL, start_new_session=True)
     try:
-        return process.wait(TIMEOUT) in (0, 5)           # 5: no test has these marks
+        return process.wait(limit) in (0, 5)             # 5: no test has these marks
     except subprocess.TimeoutExpired:
         os.killpg(process.pid, 9)
         process.wait()
         return False
 
 
-def try_fault(fault):
+def without_a_fault(tests):
+    """Run tests on the unharmed copy; return how long they take at most, in seconds, by three times this run."""
+    start = time.time()
+    with tempfile.TemporaryDirectory() as scratch:
+        if not run(copy(scratch), None, *tests):
+            raise SystemExit('plant_faults.py: error: %s fail without a fault (-m %r)' % (', '.join(tests[0]), tests[1]))
+    print('%4d s without a fault: %s (-m %r)' % (time.time() - start, ', '.join(tests[0]), tests[1]), flush=True)
+    return 60 + 3 * (time.time() - start)
+
+
+def try_fault(fault, limits):
     """Plant one fault in a copy of the project and run its tests; return its row of the table."""
     path, line, start, end, after = fault
-    chapter = path.split('/')[0]
-    tests = TESTS.get(chapter) or [os.path.basename(test) for test in glob.glob(
-        os.path.join(ROOT, 'tests', 'test_%s*.py' % chapter[:4]))]
+    quick, slow = tests_of(path)
     with tempfile.TemporaryDirectory() as scratch:
-        folder = os.path.join(scratch, 'project')
-        shutil.copytree(ROOT, folder,
-                        ignore=shutil.ignore_patterns('.git', '.venv*', 'runs', '*.ipynb'))
+        folder = copy(scratch)
         with open(os.path.join(folder, path), 'rb') as file:
             code = file.read()
         with open(os.path.join(folder, path), 'wb') as file:
             file.write(code[:start] + after.encode() + code[end:])
         name = os.path.splitext(os.path.basename(path))[0]
-        if not run(folder, sorted(tests), 'not slow') or not run(
-                folder, ['test_scripts.py'], 'not slow', '-k', name):
+        if not run(folder, limits[quick], *quick) or not run(
+                folder, limits[quick], ('test_scripts.py',), 'not slow', '-k', name):
             caught = 'make test'
-        elif not run(folder, sorted(tests) + ['test_outputs.py'] * (chapter[:2] == 'ch'), 'slow'):
+        elif not run(folder, limits[slow], *slow):
             caught = 'make test-all'
         else:
             caught = ''
@@ -171,7 +193,9 @@ def main():
                    for path in glob.glob(os.path.join(ROOT, pattern)) if not path.endswith('drawings.py'))
     chosen = [fault for fault in draw(paths, args.count, args.seed) if args.only in fault[0]]
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        rows = list(pool.map(try_fault, chosen))
+        runs = sorted({tests for fault in chosen for tests in tests_of(fault[0])})
+        limits = dict(zip(runs, pool.map(without_a_fault, runs)))
+        rows = list(pool.map(lambda fault: try_fault(fault, limits), chosen))
     notes = {}
     if os.path.exists(TABLE):
         with open(TABLE, encoding='utf-8', newline='') as file:

@@ -14,6 +14,8 @@ import re
 import jinja2
 import matplotlib.figure
 
+from ch04_cnn.extras import learning_rates
+
 FOLDER = os.path.join(cli.ROOT, 'results')
 OUTPUTS = ('RESULTS.md', 'RESULTS.zh-CN.md')
 # Folders of logs and pictures; a log is taken from the first that has it. reproduce.py puts its own before.
@@ -182,14 +184,24 @@ RATE_LINE = (r'rate (\S+), seed (\d), step +(\d+): L2 loss ([\d.]+), cross entro
              r'validation accuracy ([\d.]+), test accuracy ([\d.]+)$')
 
 
-def rates(pattern):
-    """What learning_rates.py printed last, in the logs of this pattern: {rate: {seed: a dict by name}}."""
+def rate_curves(pattern):
+    """What learning_rates.py printed in the logs of this pattern: {(rate, seed): {step: a dict by name}}."""
     found = {}
     for name in names():
         if re.match(pattern + '$', name):
-            for rate, seed, *cells in re.findall(RATE_LINE, read(name)[0], re.MULTILINE):
-                found.setdefault(float(rate), {})[int(seed)] = dict(zip(
-                    ('step', 'l2', 'cross_entropy', 'validation', 'test'), map(float, cells)))
+            for rate, seed, step, *cells in re.findall(RATE_LINE, read(name)[0], re.MULTILINE):
+                found.setdefault((float(rate), int(seed)), {})[int(step)] = dict(zip(
+                    ('l2_loss', 'cross_entropy', 'validation', 'test'), map(float, cells)))
+    return found
+
+
+def rates(pattern):
+    """The ends of these curves: {rate: {seed: a dict by name}}, with the last step and the misfit."""
+    found = {}
+    for (rate, seed), curve in rate_curves(pattern).items():
+        found.setdefault(rate, {})[seed] = dict(curve[max(curve)], step=max(curve))
+    for name in names():
+        if re.match(pattern + '$', name):
             for rate, seed, value in re.findall(r'rate (\S+), seed (\d): misfit ([\d.]+)', read(name)[0]):
                 found[float(rate)][int(seed)]['misfit'] = float(value)
     return found
@@ -262,7 +274,7 @@ def rates_table(runs, words):
         means = {name: mean(run[name] for run in of_rate.values()) for name in of_rate[min(of_rate)]}
         cells = ['%g' % rate] + ['%.4f' % of_rate[seed]['test'] if seed in of_rate else '' for seed in seeds]
         lines.append('| %s |' % ' | '.join(cells + ['%.4f' % means[name] for name in (
-            'test', 'validation', 'l2', 'cross_entropy')] + ['%.3f' % means['misfit']]))
+            'test', 'validation', 'l2_loss', 'cross_entropy')] + ['%.3f' % means['misfit']]))
     return '\n'.join(lines)
 
 
@@ -286,7 +298,7 @@ def from_logs():
         full_validations=[run['validation'] for run in at_005],
         keras_versions=[[run[2] for run in epochs(prefix + r'keras_cnn-(2epochs-)?seed\d')] for prefix in ('', 'tf2-')],
         full_misfits={rate: [run['misfit'] for run in runs.values()] for rate, runs in full.items()},
-        full_sums=[run['l2'] + run['cross_entropy'] for run in at_005],
+        full_sums=[run['l2_loss'] + run['cross_entropy'] for run in at_005],
         keras_second=[run[2] for run in epochs(r'(tf2-)?keras_cnn-(2epochs-)?seed\d')],
         towers_losses=losses, tfdata_step_10=values('multi_gpu_mnist_tfdata-seed1', TOWERS_LINE)[10],
         towers_means=' | '.join('%.2f' % mean(value for step, value in run.items() if step > 500) for run in losses),
@@ -309,6 +321,7 @@ def write(folder=FOLDER):
     """Write both files and the curves: the project's, or those of another folder of logs, into that one."""
     FOLDERS[:] = [FOLDER] if folder == FOLDER else [folder, FOLDER]
     curves(os.path.join(folder, 'ch03_curves.png'))
+    figures.save(learning_rates.draw(rate_curves(r'tf2-lenet-rate-.*')), os.path.join(folder, 'ch04_rates.png'))
     towers_curve(os.path.join(folder, 'ch07_towers.png'))
     for output in OUTPUTS:
         path = os.path.join(cli.ROOT if folder == FOLDER else folder, output)

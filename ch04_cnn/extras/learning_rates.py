@@ -17,6 +17,7 @@ from companion import checkpoint, cli, figures, printed
 import csv
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -163,6 +164,8 @@ def draw(curves):
         axes.set_xlabel('step')
     panels[0].plot(*zip(*list(printed.LENET_LOSS.items())[1:]), 'k.', label='printed loss')
     panels[1].set_yscale('log')
+    panels[1].yaxis.set_major_formatter('{x:g}')
+    panels[1].yaxis.set_minor_formatter('{x:g}')
     panels[2].axhline(printed.LENET_ACCURACY, color='k', linestyle=':', label='article: ~99.4 %')
     for axes in (panels[0], panels[2]):
         axes.legend(title='learning rate', fontsize=8)
@@ -184,6 +187,8 @@ def main(argv=None):
     args = parser.parse(argv)
     cli.set_constants(vars(mnist_train), args)
 
+    # At Ctrl-C, and so at SIGTERM, too, the trainer is ended with this program.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     figures.check(args.picture)
     mnist = input_data.read_data_sets(args.data_dir, one_hot=True)
     evaluator = Evaluator(mnist)
