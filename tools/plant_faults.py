@@ -113,11 +113,15 @@ def draw(paths, count, seed):
 
 
 def tests_of(path):
-    """Return the tests that a file has: those of `make test`, and those that only `make test-all` runs."""
-    chapter = path.split('/')[0]
+    """Return the runs of tests that a file has, those of `make test` and those that only `make test-all` has.
+
+    A run is the files of tests, the marks that they need to have, and a part of their names.
+    """
+    chapter, name = path.split('/')[0], os.path.splitext(os.path.basename(path))[0]
     tests = tuple(sorted(TESTS.get(chapter) or [os.path.basename(test) for test in glob.glob(
         os.path.join(ROOT, 'tests', 'test_%s*.py' % chapter[:4]))]))
-    return (tests, 'not slow'), (tests + ('test_outputs.py',) * (chapter[:2] == 'ch'), 'slow')
+    return ([(tests, 'not slow', ''), (('test_scripts.py',), 'not slow', name)],
+            [(tests, 'slow', '')] + [(('test_outputs.py',), 'slow', chapter[:4])] * (chapter[:2] == 'ch'))
 
 
 def copy(scratch):
@@ -127,12 +131,12 @@ def copy(scratch):
     return folder
 
 
-def run(folder, limit, tests, marks, *options):
+def run(folder, limit, tests, marks, part):
     """Run tests in a copy of the project; True if they pass, False if they fail or take longer than `limit` s."""
     python = [os.path.join(ROOT, '.venv', 'bin', 'python')]
     if tests[0] == 'test_tf1.py':
         python = [os.path.join(ROOT, '.venv-tf2', 'bin', 'python'), 'tf1.py']
-    command = python + ['-m', 'pytest', '-x', '-q', '-p', 'no:cacheprovider', '-m', marks, *options] + [
+    command = python + ['-m', 'pytest', '-x', '-q', '-p', 'no:cacheprovider', '-m', marks, '-k', part] + [
         os.path.join('tests', test) for test in tests]
     environment = dict(os.environ, PYTHONPATH=folder, TF_TUTORIAL_RUNS=os.path.join(folder, 'runs'))
     process = subprocess.Popen(command, cwd=folder, env=environment, stdout=subprocess.DEVNULL,
@@ -146,33 +150,29 @@ def run(folder, limit, tests, marks, *options):
 
 
 def without_a_fault(tests):
-    """Run tests on the unharmed copy; return how long they take at most, in seconds, by three times this run."""
+    """Make a run of tests on the unharmed copy; return how long it may take with a fault, in seconds."""
     start = time.time()
     with tempfile.TemporaryDirectory() as scratch:
         if not run(copy(scratch), None, *tests):
-            raise SystemExit('plant_faults.py: error: %s fail without a fault (-m %r)' % (', '.join(tests[0]), tests[1]))
-    print('%4d s without a fault: %s (-m %r)' % (time.time() - start, ', '.join(tests[0]), tests[1]), flush=True)
+            raise SystemExit('plant_faults.py: error: without a fault these tests fail: %s' % (tests,))
+    print('%4d s without a fault: %s' % (time.time() - start, tests), flush=True)
     return 60 + 3 * (time.time() - start)
 
 
 def try_fault(fault, limits):
     """Plant one fault in a copy of the project and run its tests; return its row of the table."""
     path, line, start, end, after = fault
-    quick, slow = tests_of(path)
     with tempfile.TemporaryDirectory() as scratch:
         folder = copy(scratch)
         with open(os.path.join(folder, path), 'rb') as file:
             code = file.read()
         with open(os.path.join(folder, path), 'wb') as file:
             file.write(code[:start] + after.encode() + code[end:])
-        name = os.path.splitext(os.path.basename(path))[0]
-        if not run(folder, limits[quick], *quick) or not run(
-                folder, limits[quick], ('test_scripts.py',), 'not slow', '-k', name):
-            caught = 'make test'
-        elif not run(folder, limits[slow], *slow):
-            caught = 'make test-all'
-        else:
-            caught = ''
+        quick, slow = tests_of(path)
+        caught = ''
+        for command, runs in ('make test', quick), ('make test-all', slow):
+            if not caught and not all(run(folder, limits.get(tests, 300), *tests) for tests in runs):
+                caught = command
     before = ' '.join(code[start:end].decode().split())
     row = dict(zip(COLUMNS, [path, line, before[:70], ' '.join(after.split()), caught, '']))
     print('%-14s %s:%d  %s -> %s' % (caught or 'NOT CAUGHT', path, line, row['before'], row['after']),
@@ -193,7 +193,8 @@ def main():
                    for path in glob.glob(os.path.join(ROOT, pattern)) if not path.endswith('drawings.py'))
     chosen = [fault for fault in draw(paths, args.count, args.seed) if args.only in fault[0]]
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        runs = sorted({tests for fault in chosen for tests in tests_of(fault[0])})
+        runs = sorted({tests for fault in chosen for of_command in tests_of(fault[0]) for tests in of_command
+                       if tests[0] != ('test_scripts.py',)})
         limits = dict(zip(runs, pool.map(without_a_fault, runs)))
         rows = list(pool.map(lambda fault: try_fault(fault, limits), chosen))
     notes = {}
