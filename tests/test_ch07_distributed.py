@@ -867,7 +867,7 @@ def test_a_signal_while_a_task_is_started(launcher, tmp_path, monkeypatch, numbe
     finally:
         signal.signal(number, before)
     assert [task.returncode for task in started] == [-signal.SIGTERM]
-    assert error == KeyboardInterrupt or raised.value.code == 128 + number
+    assert error is KeyboardInterrupt or raised.value.code == 128 + number
 
 
 def test_what_nohup_ignores_stays_ignored(launcher, tmp_path):
