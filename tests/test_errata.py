@@ -1,5 +1,4 @@
 """The printed forms that ERRATA.md calls wrong are wrong, and the tests that it names exist."""
-import glob
 import os
 import re
 
@@ -7,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from conftest import ROOT, load
+from test_coverage import TESTS
 
 KINDS = ['Misprints', 'Our copy of the article', 'Aged software', 'Choices of ours', 'Checked, and right']
 
@@ -47,12 +47,7 @@ def test_the_index_by_section_is_that_of_the_coverage(name):
 def test_each_block_has_its_parts_and_tests_that_exist():
     with open(os.path.join(ROOT, 'ERRATA.md'), encoding='utf-8') as file:
         text = file.read()
-    defined = set()
-    for name in glob.glob(os.path.join(ROOT, 'tests', 'test_*.py')):
-        with open(name, encoding='utf-8') as file:
-            tests = re.findall(r'^def (test_\w+)', file.read(), re.MULTILINE)
-        name = os.path.basename(name)
-        defined.update([name] + ['%s::%s' % (name, test) for test in tests])
+    defined = TESTS | {name.partition('::')[0] for name in TESTS}
     seen, wrong = set(), []
     for article in re.split('^## ', text, flags=re.MULTILINE)[1:]:
         chapter = re.match(r'Article (\d)', article)

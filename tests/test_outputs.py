@@ -31,16 +31,20 @@ def assert_alike(mine, recorded, rel):
 
 
 @pytest.mark.parametrize('path', LOGS, ids=os.path.basename)
-def test_output_is_the_recorded_one(path, request, monkeypatch, shell):
+def test_output_is_the_recorded_one(path, request, monkeypatch, shell, run_script):
     with open(path, encoding='utf-8') as file:
         text = file.read()
     command = re.match('# command: python (.*)', text).group(1).split()
     with open(os.path.join(ROOT, command[0]), encoding='utf-8') as file:
         if "data='" in file.read():
             monkeypatch.setenv('TF_TUTORIAL_DATA', request.getfixturevalue('real_data'))
-    result = shell(*command)
-    assert result.returncode == 0, result.stderr
-    mine, recorded = body(result.stdout), body(text)
+    if command[0].startswith('ch07'):           # there C++ prints, too
+        result = shell(*command)
+        assert result.returncode == 0, result.stderr
+        mine = result.stdout
+    else:
+        mine = run_script(*command)
+    mine, recorded = body(mine), body(text)
     assert len(mine) == len(recorded)
     for pair in zip(mine, recorded):
         assert_alike(*pair, rel=TRAINED.get(os.path.basename(path), 2e-3))

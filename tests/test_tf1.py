@@ -140,6 +140,7 @@ def test_batches_are_the_same(sample):
     assert digest.hexdigest() == BATCHES
 
 
+@on_2
 def test_without_a_seed_the_batches_differ_and_the_graphs_seed_repeats_them(sample):
     from tensorflow.examples.tutorials.mnist import input_data
 
@@ -242,6 +243,7 @@ def test_checkpoints_of_either_version_are_evaluated_alike_by_both(
         assert found and found == pytest.approx(theirs(evaluate), rel=1e-5)
 
 
+@on_2
 def test_what_the_programs_of_the_authors_book_import(tmp_path):
     """Beyond the articles: names that 2.x lost, each used as the book's programs use it."""
     from tensorflow.contrib import rnn
