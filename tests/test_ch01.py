@@ -303,14 +303,6 @@ def test_drawings(run_script, tmp_path, drawn):
         assert abs(text.get_position()[1] - centre[1]) < height / 2
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize('command', ['drawings.py', 'learned_features.py --training_steps 1'])
-def test_programs_without_a_recorded_output_run_as_processes(shell, command):
-    name, *flags = command.split()
-    result = shell('ch01_intro/' + name, *flags)
-    assert result.returncode == 0 and '\nSaved ' in '\n' + result.stdout
-
-
 def test_drawings_in_chinese_where_there_is_a_font(run_script, drawn, monkeypatch):
     flags = 'ch01_intro/drawings.py', '--language', 'zh'
     font = font_manager.FontEntry(fname=font_manager.findfont('DejaVu Sans'), name='DejaVu Sans')
@@ -369,17 +361,6 @@ def test_mails():
     assert bad.mean(axis=0) == pytest.approx([-0.6, 0.5, 1.0, 0], abs=0.15)
     assert good.mean(axis=0) == pytest.approx([0.4, -0.5, 0.0, 0], abs=0.15)
     assert set(features[:, 0]) == {-1, 1} and abs(features[:, 3]).max() <= 12 / 7
-
-
-@pytest.mark.slow
-def test_spam_filter_learns_from_experience(run_script):
-    out = run_script('ch01_intro/spam_filter.py', '--seed', 1, '--repeats', 5, '--training_steps', 60)
-    scores = [float(score) for score in re.findall(r'P: (\S+)', out)]
-    everything, hour = scores[:8], scores[8:]
-    # P grows with E; from the hour alone, it stays where guessing is.
-    assert everything[0] < everything[2] < everything[7] and everything[7] > 0.82
-    assert everything[7] - everything[0] > 0.1
-    assert all(abs(score - 0.5) < 0.03 for score in hour)
 
 
 def test_features_by_hand():

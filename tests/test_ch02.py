@@ -177,12 +177,6 @@ def test_drawings(run_script, tmp_path, drawn):
     assert places['-0.6'] == pytest.approx((places['$a_{11}$'] + places['$Y$']) / 2)
 
 
-@pytest.mark.slow
-def test_drawings_as_a_process(shell):
-    result = shell('ch02_mnist_basics/drawings.py')
-    assert result.returncode == 0 and result.stdout.count('Saved ') == 3
-
-
 def test_drawings_in_chinese_where_there_is_a_font(run_script, drawn, monkeypatch):
     flags = 'ch02_mnist_basics/drawings.py', '--language', 'zh'
     font = font_manager.FontEntry(fname=font_manager.findfont('DejaVu Sans'), name='DejaVu Sans')
@@ -231,16 +225,6 @@ def test_backpropagation(run_script, sessions):
     assert {'GradientDescentOptimizer', 'AdamOptimizer', 'MomentumOptimizer'} < set(names)
 
 
-@pytest.mark.slow
-def test_backpropagation_to_its_end(run_script):
-    out = run_script('ch02_mnist_basics/backpropagation.py', '--seed', 2)
-    printed_loss, full = out.split('Full cross entropy:')
-    assert [values[0] for values in measures(full)] == [0, 1000, 2000, 3000, 4000, 5000]
-    # The printed loss is zero when every part is called good.
-    assert measures(printed_loss)[-1] == [5000, 0, 0.4824, 1]
-    assert measures(full)[-1][2] > 0.95
-
-
 def test_parts_and_settings():
     module = load('ch02_mnist_basics/backpropagation.py')
     assert (module.LEARNING_RATE, module.DATASET_SIZE, module.BATCH_SIZE, module.TRAINING_STEPS) == (
@@ -279,16 +263,6 @@ def test_mnist_digit_leaves_a_file_of_the_reader_alone(run_script, tmp_path, cap
         run_script('ch02_mnist_basics/mnist_digit.py', '--digit', 7, '--picture', mine)
     # It is found before the work.
     assert capsys.readouterr().out == '' and mine.read_bytes() == before
-
-
-@pytest.mark.slow
-@pytest.mark.real_data
-def test_mnist_digit_on_mnist(run_script, real_data):
-    out = run_script('ch02_mnist_basics/mnist_digit.py', '--data_dir', real_data)
-    assert 'training 55000 + validation 5000 = 60000 images, test 10000' in out
-    assert 'training image 3 is a 1, 28 x 28 pixels from 0 to 1' in out
-    off = re.search('test image is at most (.*) rows and (.*) columns off', out).groups()
-    assert max(map(float, off)) <= 1
 
 
 def test_mnist_fc_has_the_printed_settings():
@@ -357,13 +331,6 @@ def test_mnist_fc_stops_at_a_nan_and_at_flags_that_do_not_fit(run_script):
 
 
 @pytest.mark.slow
-def test_mnist_fc_tells_in_one_line_that_a_flag_does_not_fit(shell):
-    result = shell(FC, '--input_node', 77)
-    assert result.returncode == 1 and 'Traceback' not in result.stderr
-    assert 'flag does not fit the data' in result.stderr.splitlines()[-1]
-
-
-@pytest.mark.slow
 def test_a_batch_learns_more_than_single_images_in_as_many_steps(run_script):
     test = [accuracies(run_script(FC, '--training_steps', 301, '--learning_rate', 0.1, '--seed', 1,
                                   '--batch_size', size), 'test')[0] for size in (1, 100)]
@@ -372,13 +339,12 @@ def test_a_batch_learns_more_than_single_images_in_as_many_steps(run_script):
 
 @pytest.mark.slow
 @pytest.mark.real_data
-@pytest.mark.timeout(600)
 def test_mnist_fc_on_mnist_at_the_printed_settings(run_script, real_data):
-    # Half of the printed steps; test_results.py has the logs of whole runs.
-    out = run_script(FC, '--data_dir', real_data, '--seed', 1, '--training_steps', 5001)
+    # A fifth of the printed steps; test_results.py has the logs of whole runs.
+    out = run_script(FC, '--data_dir', real_data, '--seed', 1, '--training_steps', 2001)
     ours = dict(zip(sorted(printed.FC_ACCURACY), accuracies(out, 'validation')))
-    assert list(ours) == [0, 1000, 2000, 3000, 4000, 5000] and ours.pop(0) < 0.25
+    assert list(ours) == [0, 1000, 2000] and ours.pop(0) < 0.25
     # The standard error of an accuracy of 0.93 on 5000 images is 0.0036: three of them.
     for step, accuracy in ours.items():
         assert abs(accuracy - printed.FC_ACCURACY[step]) < 0.011, step
-    assert abs(accuracies(out, 'test')[0] - ours[5000]) < 0.011
+    assert abs(accuracies(out, 'test')[0] - ours[2000]) < 0.015

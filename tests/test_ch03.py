@@ -765,10 +765,10 @@ def test_a_copied_or_moved_folder_keeps_to_itself(model, run_script, tmp_path):
     shutil.copytree(model, copy)
     before = contents(model)
     # Enough saves to delete the oldest: those of the copy, not those of the original.
-    run_script(TRAIN, '--training_steps', 5500, '--model_save_path', copy, *FIFTY)
+    run_script(TRAIN, '--training_steps', 3002, '--model_save_path', copy, *FIFTY)
     assert contents(model) == before
     left = {name for name in os.listdir(copy) if name.endswith('.index')}
-    assert left == {'model.ckpt-%d.index' % step for step in (2001, 3001, 4001, 5001, 5500)}
+    assert left == {'model.ckpt-%d.index' % step for step in (1001, 1201, 2001, 3001, 3002)}
     os.rename(model, moved)
     assert 'Resuming after 1201 training step(s)' in run_script(
         TRAIN, '--training_steps', 1202, '--model_save_path', moved, *FIFTY)
@@ -791,122 +791,61 @@ def start(script, *flags):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_faults_are_one_line_and_status_1(model, shell, tmp_path):
-    (tmp_path / 'data').mkdir()
-    (tmp_path / 'data' / 'train-images-idx3-ubyte.gz').write_bytes(b'')
-    for script, flags, words in (
-            (EVAL, ['--model_save_path', model, '--once'], 'another network'),
-            (TRAIN, ['--data_dir', tmp_path / 'data'], 'train-images-idx3-ubyte.gz is empty')):
-        result = shell(script, *flags)
-        assert result.returncode == 1 and 'Traceback' not in result.stderr
-        assert words in result.stderr.splitlines()[-1]
-    assert not (tmp_path / 'runs').exists()
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_evaluation_runs_beside_training(tmp_path):
-    model = ['--model_save_path', tmp_path / 'model']
-    evaluation = start(EVAL, '--eval_interval_secs', 1, '--until_step', 6001, '--layer1_node', 20, *model)
-    training = None
+def test_evaluation_beside_a_training_that_is_killed_and_resumes(run_script, tmp_path):
+    model = tmp_path / 'model'
+    flags = ['--model_save_path', model] + SMALL
+    evaluation = start(EVAL, '--eval_interval_secs', 1, '--until_step', 2001, '--layer1_node', 20,
+                       '--model_save_path', model)
+    first, lines = None, []
     try:
         # It waits where the printed program ends.
         assert 'No checkpoint file found\n' in iter(evaluation.stdout.readline, '')
-        training = start(TRAIN, '--training_steps', 6001, *model + SMALL)
-        out, err = training.communicate()
-        assert training.returncode == 0, err
-        out, err = evaluation.communicate()
-    finally:
-        evaluation.kill()
-        if training:
-            training.kill()
-    assert evaluation.returncode == 0 and 'Traceback' not in err
-    steps = [step for step, _ in accuracy_lines(out)]
-    assert steps == sorted(steps) and steps[-1] == 6001
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_a_second_trainer_on_the_folder_is_refused(shell, run_script, tmp_path):
-    model = ['--model_save_path', tmp_path / 'model'] + SMALL
-    first = start(TRAIN, '--training_steps', 10 ** 9, *model)
-    try:
-        assert any(line.startswith('After 1 ') for line in iter(first.stdout.readline, ''))
-        first.send_signal(signal.SIGSTOP)       # it has the lock, and leaves the processor to the second
-        second = shell(TRAIN, *model)
-        assert second.returncode == 1 and second.stderr.count('\n') == 2 and 'Trained' not in second.stdout
-        assert 'another training is writing to %s' % (tmp_path / 'model') in second.stderr.splitlines()[-1]
-        assert first.poll() is None
-    finally:
-        first.kill()
-        first.communicate()
-    # The lock ends with its process.
-    assert re.search('Trained 1 step|Already trained', run_script(TRAIN, '--training_steps', 1, *model))
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_kill_the_trainer_twice(tmp_path):
-    """Each time it resumes from its last save, and the folder holds a checkpoint that restores."""
-    model = tmp_path / 'model'
-    moments = random.Random(1)
-    saved = 0
-    for kill in range(2):
-        process = start(TRAIN, '--training_steps', 10 ** 9, '--model_save_path', model, *SMALL)
-        lines = []
-        try:
-            for line in process.stdout:
-                lines.append(line)
-                if line.startswith('After %d001 ' % (saved // 1000 + 1)):
-                    time.sleep(moments.uniform(0, 1))
-                    process.send_signal(signal.SIGKILL)
-                    lines.extend(process.stdout)
-                    break
-        finally:
-            process.kill()
-        err = process.communicate()[1]
-        assert process.returncode == -signal.SIGKILL, err
-        text = ''.join(lines)
-        resumed = re.search(r'Resuming after (\d+)', text)
-        assert int(resumed.group(1)) == saved if resumed else saved == 0
+        first = start(TRAIN, '--training_steps', 10 ** 9, *flags)
+        for line in first.stdout:
+            lines.append(line)
+            if line.startswith('After 1001 '):
+                time.sleep(random.Random(1).uniform(0, 1))
+                first.send_signal(signal.SIGSTOP)       # it keeps the lock
+                with pytest.raises(cli.UserError, match='another training is writing to %s' % model):
+                    run_script(TRAIN, *flags)
+                assert first.poll() is None
+                first.kill()
+                lines.extend(first.stdout)
+                break
+        err = first.communicate()[1]
+        assert first.returncode == -signal.SIGKILL, err
         newest = tf.train.latest_checkpoint(str(model))
         saved = int(newest.split('-')[-1])
         # A report comes just before its save: at most the save of the last report is lost.
-        assert saved >= loss_lines(text)[-1][0] - 1000
-        values = variables(newest)
-        assert values['layer1/weights'].shape == (784, 20) and values['Variable'] == saved
-    # What the second had trained and not saved is taken off the curve where it resumed.
-    assert curve(model)[2][1] % 1000 == 2
-
+        assert saved >= loss_lines(''.join(lines))[-1][0] - 1000 and variables(newest)['Variable'] == saved
+        out = run_script(TRAIN, '--training_steps', max(2001, saved + 1), *flags)
+        assert 'Resuming after %d training step(s)' % saved in out
+        # What was trained and not saved is taken off the curve.
+        assert curve(model)[2] == [1, saved + 1]
+        out, err = evaluation.communicate(timeout=200)
+    finally:
+        evaluation.kill()
+        if first:
+            first.kill()
+    assert evaluation.returncode == 0 and 'Traceback' not in err
+    steps = [step for step, _ in accuracy_lines(out)]
+    assert steps == sorted(steps) and steps[-1] >= 2001
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize('options, words, advice', [
-    ('size=100k', 'No space left', 'free some space'), ('ro', 'Read-only', 'another --model_save_path')])
-def test_a_disk_that_takes_no_checkpoint(tmp_path, options, words, advice):
+def test_a_disk_that_takes_no_checkpoint(tmp_path):
     """In a mount namespace, which an unprivileged user may make on most systems."""
     disk = tmp_path / 'disk'
     disk.mkdir()
-    inside = 'mount -t tmpfs -o %s tmpfs "$1" || exit 99; shift; exec "$@"' % options
-
-    def run(*flags, **environment):
-        result = subprocess.run(
-            ['unshare', '-rm', 'sh', '-c', inside, 'sh', str(disk), sys.executable, os.path.join(ROOT, TRAIN),
-             '--training_steps', '10'] + list(flags), env=dict(os.environ, **environment),
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
-        if result.returncode == 99 or 'unshare' in result.stderr:
-            pytest.skip('no mount namespace can be made here: %s' % result.stderr.strip())
-        assert result.returncode == 1 and 'Traceback' not in result.stderr
-        return result.stderr.splitlines()[-1]
-
-    last = run('--model_save_path', str(disk / 'model'))
-    assert words in last and str(disk / 'model') in last and advice in last
-    if options == 'ro':
-        assert 'free some space' not in last
-        last = run(TF_TUTORIAL_RUNS=str(disk))
-        assert 'set TF_TUTORIAL_RUNS' in last and '--model_save_path' not in last
-
+    inside = 'mount -t tmpfs -o size=100k tmpfs "$1" || exit 99; shift; exec "$@"'
+    result = subprocess.run(
+        ['unshare', '-rm', 'sh', '-c', inside, 'sh', str(disk), sys.executable, os.path.join(ROOT, TRAIN),
+         '--training_steps', '10', '--model_save_path', str(disk / 'model')],
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+    if result.returncode == 99 or 'unshare' in result.stderr:
+        pytest.skip('no mount namespace can be made here: %s' % result.stderr.strip())
+    last = result.stderr.splitlines()[-1]
+    assert result.returncode == 1 and 'Traceback' not in result.stderr
+    assert 'No space left' in last and str(disk / 'model') in last and 'free some space' in last
 
 # extras/predict_digit.py
 
@@ -1082,17 +1021,17 @@ def test_predict_digit_names_what_is_wrong(run_script, tmp_path, capsys):
 @pytest.mark.timeout(300)
 def test_the_printed_curves_on_mnist(run_script, real_data, tmp_path):
     flags = ['--data_dir', real_data, '--model_save_path', tmp_path / 'model']
-    losses = dict(loss_lines(run_script(TRAIN, '--training_steps', 2001, '--seed', 1, *flags)))
-    # Article: 3.46893, 0.172291, 0.197483. One batch of 100: the loss swings by a factor of two.
-    assert 2 < losses[1] < 6 and losses[1001] < 0.4 and losses[2001] < 0.4
+    losses = dict(loss_lines(run_script(TRAIN, '--training_steps', 1001, '--seed', 1, *flags)))
+    # Article: 3.46893, 0.172291. One batch of 100: the loss swings by a factor of two.
+    assert 2 < losses[1] < 6 and losses[1001] < 0.4
     out = run_script(EVAL, '--once', *flags)
-    # Article: 0.9834 at step 2001; three standard errors (0.0018) of an accuracy on 5000 images.
-    assert accuracy_lines(out) == [(2001, pytest.approx(0.9834, abs=0.0055))]
+    # Article: 0.9764 at step 1001; three standard errors (0.0021) of an accuracy on 5000 images.
+    assert accuracy_lines(out) == [(1001, pytest.approx(0.9764, abs=0.0065))]
     assert out.endswith('The article: validation accuracy = 0.9854 after 6001 steps, ~98.4 % in the text.\n')
 
     # MNIST's own test images, black on white: without preparation they are not even guessed.
     program, mnist = load(PREDICT), load(EVAL).input_data.read_data_sets(os.path.join(real_data, 'mnist'))
-    values = variables(str(tmp_path / 'model' / 'model.ckpt-2001'))
+    values = variables(str(tmp_path / 'model' / 'model.ckpt-1001'))
     images, labels = mnist.test.images[:1000], mnist.test.labels[:1000]
 
     def accuracy(images):

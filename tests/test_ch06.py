@@ -787,19 +787,6 @@ def test_predefined_models_stop_at_wrong_settings(run_script, few_images, tmp_pa
 
 
 @ONLY_1
-@pytest.mark.slow
-@pytest.mark.real_data
-def test_predefined_models_on_mnist(run_script, real_data):
-    found = predefined(run_script(CHAPTER + 'predefined_models.py', '--data_dir', real_data, '--seed', 1))
-    scores = {name: score for name, (_, score) in found.items()}
-    # A linear classifier of pixels is known to come to 0.92.
-    assert 0.91 < scores['LinearClassifier'] < 0.93 < scores['DNNClassifier'] < 0.975
-    assert 0.86 < scores['LogisticRegressor'] < 0.91
-    # As numbers: a linear function gets one digit of four, a hidden layer more.
-    assert 0.2 < scores['LinearRegressor'] < 0.3 < scores['DNNRegressor'] < 0.6
-
-
-@ONLY_1
 def test_logistic_regressor_wants_a_model():
     learn = tf.contrib.learn
     with pytest.raises(TypeError, match='model_fn'):

@@ -4,7 +4,6 @@ from companion import cli
 import collections
 import hashlib
 import os
-import shutil
 import subprocess
 import sys
 
@@ -140,31 +139,6 @@ def test_real_files_are_used_where_they_lie(real_data):
         folder = data.folder(name, str(real_data))
         assert folder in (os.path.join(str(real_data), name), str(real_data))
         assert data.folder(name, folder) == folder
-
-
-@pytest.mark.slow
-@pytest.mark.real_data
-@pytest.mark.parametrize('name, file', REAL_FILES)
-def test_each_real_file_is_checked_to_the_byte(real_data, tmp_path, name, file):
-    source = data.folder(name, str(real_data))
-    folder = str(tmp_path / name)
-    shutil.copytree(source, folder)
-    path = os.path.join(folder, file)
-    os.chmod(folder, 0o755)
-    os.chmod(path, 0o644)
-    with open(path, 'rb') as whole:
-        content = whole.read()
-    middle = len(content) // 2
-    flipped = content[:middle] + bytes([content[middle] ^ 1]) + content[middle + 1:]
-    for damaged in flipped, content[:-1], content[:middle], content + b'\n', b'':
-        with open(path, 'wb') as part:
-            part.write(damaged)
-        with pytest.raises(data.DataError) as raised:
-            data.folder(name, str(tmp_path))
-        assert str(raised.value).startswith(path + ' is ')
-        assert str(raised.value).endswith('; replace it, or delete it to have it downloaded')
-        with open(path, 'rb') as part:
-            assert part.read() == damaged
 
 
 # The embedded sample ---------------------------------------------------------------------------
