@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import types
 
 import pytest
 
@@ -83,6 +84,25 @@ def run_script(capsys):
         release_locks()
         return capsys.readouterr().out
     return run
+
+
+@pytest.fixture
+def few_images(monkeypatch):
+    """few_images(train, test): the programs find that many images; their batches are still drawn from all."""
+    from tensorflow.examples.tutorials.mnist import input_data
+    read = input_data.read_data_sets
+
+    def patch(train, test=100):
+        def part(data, count):
+            return types.SimpleNamespace(images=data.images[:count], labels=data.labels[:count],
+                                         num_examples=min(count, data.num_examples), next_batch=data.next_batch)
+
+        def few(*args, **kwargs):
+            mnist = read(*args, **kwargs)
+            return types.SimpleNamespace(train=part(mnist.train, train), validation=part(mnist.validation, test),
+                                         test=part(mnist.test, test))
+        monkeypatch.setattr(input_data, 'read_data_sets', few)
+    return patch
 
 
 @pytest.fixture

@@ -1018,7 +1018,6 @@ def test_predict_digit_names_what_is_wrong(run_script, tmp_path, capsys):
 
 @pytest.mark.slow
 @pytest.mark.real_data
-@pytest.mark.timeout(300)
 def test_the_printed_curves_on_mnist(run_script, real_data, tmp_path):
     flags = ['--data_dir', real_data, '--model_save_path', tmp_path / 'model']
     losses = dict(loss_lines(run_script(TRAIN, '--training_steps', 1001, '--seed', 1, *flags)))

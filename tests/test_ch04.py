@@ -65,6 +65,7 @@ def trained(tmp_path_factory):
     """A training of 1002 steps: what it printed, its losses, its rate of learning, and where it is."""
     runs = tmp_path_factory.mktemp('ch04')
     with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as out, \
+            contextlib.redirect_stderr(io.StringIO()) as err, \
             recorded(cli, 'check_loss') as losses, recorded(tf.train, 'exponential_decay') as decays, \
             recorded(tf.train, 'ExponentialMovingAverage') as averages:
         patch.setenv('TF_TUTORIAL_DATA', 'sample')
@@ -72,7 +73,7 @@ def trained(tmp_path_factory):
         load(TRAIN).main([str(flag) for flag in ['--training_steps', 1002, '--seed', 1] + SMALL])
     text = out.getvalue()
     return types.SimpleNamespace(
-        out=text, losses=losses, decays=decays, averages=averages,
+        out=text, err=err.getvalue(), losses=losses, decays=decays, averages=averages,
         folder=runs / 'sample' / 'ch04_cnn' / 'model',
         data=re.search('Extracting (.*)/train-images', text).group(1))
 
@@ -394,6 +395,7 @@ def test_training(trained):
     assert {name.split('.index')[0] for name in os.listdir(str(trained.folder)) if
             name.endswith('.index')} == {'model.ckpt-1', 'model.ckpt-1001', 'model.ckpt-1002'}
     assert 'Trained 1002 step(s)' in trained.out and 'Resuming' not in trained.out
+    assert '%|' not in trained.err, 'no progress bar, but where there is a terminal'
     # A decay at each epoch.
     (base, step, steps, decay), = trained.decays
     examples = input_data.read_data_sets(trained.data).train.num_examples
@@ -439,7 +441,9 @@ def test_evaluation(run_script, trained, model, answers):
     (['--fc_size', 17], True, '', 'being replaced, damaged, or of another network .*trying again in 10 s'),
     pytest.param(['--fc_size', 17, '--until_step', 1], True, '', 'being replaced.*trying again in 10 s',
                  marks=pytest.mark.slow)])
-def test_evaluation_goes_on(flags, checkpoint, line, error, run_script, model, tmp_path, monkeypatch, capsys):
+def test_evaluation_goes_on(flags, checkpoint, line, error, run_script, few_images, model, tmp_path, monkeypatch,
+                            capsys):
+    few_images(500, 500)
     waits = []
 
     def wait(seconds):
@@ -605,7 +609,6 @@ def test_the_recorded_losses_are_near_the_print():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_at_the_base_learning_rate_of_article_3_nothing_is_learned(run_script, tmp_path):
     """The loss stays finite all the same: ln 10, as every image gets the same answer."""
     mnist_inference = load('ch04_cnn/mnist_inference.py')
@@ -629,57 +632,22 @@ def test_at_the_base_learning_rate_of_article_3_nothing_is_learned(run_script, t
 
 @pytest.mark.slow
 @pytest.mark.timeout(400)
-def test_evaluation_beside_a_training_that_is_killed_and_resumes(tmp_path):
-    model = ['--model_save_path', str(tmp_path / 'model')]
-    network, small = [str(flag) for flag in NETWORK], [str(flag) for flag in SMALL]
-    pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'universal_newlines': True}
-    command = [sys.executable, os.path.join(ROOT, TRAIN)] + model + small
-    evaluation = subprocess.Popen(
-        [sys.executable, os.path.join(ROOT, EVAL), '--eval_interval_secs', '1', '--until_step', '1010'] +
-        model + network, **pipes)
-    killed = subprocess.Popen(command + ['--training_steps', '1000000'], **pipes)
-    try:
-        # The first checkpoint is complete when the file that names it is there.
-        while not (tmp_path / 'model' / 'checkpoint').exists():
-            assert killed.poll() is None, killed.communicate()
-            time.sleep(0.1)
-        killed.send_signal(signal.SIGKILL)
-        assert 'Traceback' not in killed.communicate()[1]
-        assert killed.returncode == -signal.SIGKILL
-        # What is there after the kill restores.
-        newest = tf.train.latest_checkpoint(str(tmp_path / 'model'))
-        saved = int(newest.split('-')[-1])
-        assert int(tf.train.NewCheckpointReader(newest).get_tensor('Variable')) == saved
-        resumed = subprocess.run(command + ['--training_steps', str(max(1010, saved + 1))], timeout=300,
-                                 **pipes)
-        out, err = evaluation.communicate(timeout=300)
-    finally:
-        killed.kill()
-        evaluation.kill()
-    assert resumed.returncode == 0 and 'Resuming after %d training step(s)' % saved in resumed.stdout
-    assert resumed.stderr.count('\n') == 1, 'no progress bar, but where there is a terminal'
-    assert evaluation.returncode == 0 and 'Traceback' not in err
-    steps = [step for step, _ in accuracy_lines(out)]
-    assert steps == sorted(steps) and steps[-1] >= 1010
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(400)
 @pytest.mark.real_data
-def test_the_first_steps_on_mnist(run_script, real_data, tmp_path):
+def test_the_first_steps_on_mnist(run_script, few_images, real_data, tmp_path):
+    few_images(10 ** 6, 500)
     flags = ['--data_dir', real_data, '--model_save_path', tmp_path / 'model']
-    out = run_script(TRAIN, '--training_steps', 60, '--seed', 1, *flags)
+    out = run_script(TRAIN, '--training_steps', 1, '--seed', 1, *flags)
     # As in the recorded run, of another number of steps.
     with open(os.path.join(ROOT, 'results', 'logs', 'lenet-train-seed1.log')) as file:
         assert not TF1 or loss_lines(out)[0] == (1, pytest.approx(dict(loss_lines(file.read()))[1], rel=1e-3))
-    out = run_script(EVAL, '--until_step', 60, *flags)
-    # 0.921 after 300 steps; a network that learns nothing has 0.1.
-    assert accuracy_lines(out)[0][0] == 60 and accuracy_lines(out)[0][1] > 0.4
+    out = run_script(EVAL, '--until_step', 1, *flags)
+    assert accuracy_lines(out)[0][0] == 1
     assert 'The article: ~99.4 % of MNIST.' in out
 
 
 @pytest.mark.slow
-def test_learning_rates(run_script, tmp_path, monkeypatch):
+def test_learning_rates(run_script, few_images, tmp_path, monkeypatch):
+    few_images(10 ** 6, 1000)
     flags = ['--sample', '--rates', 0.05, '--training_steps', 3, '--folder', tmp_path / 'scan',
              '--picture', tmp_path / 'curves.png']
     out = run_script(RATES, *flags)
@@ -730,27 +698,24 @@ def test_misfit_of_learning_rates():
     assert rates.misfit(0.3, curve, losses) > 0.1
 
 
-@pytest.mark.slow
-def test_a_training_that_fails_ends_the_scan_of_learning_rates(tmp_path, capfd):
-    with pytest.raises(cli.UserError, match='--learning_rate_base 1e\\+30 --seed 1 ended with status 1'):
-        load(RATES).main(['--sample', '--rates', '1e30', '--training_steps', '3', '--folder', str(tmp_path),
-                          '--picture', str(tmp_path / 'curves.png')])
-    assert 'lower --learning_rate_base' in capfd.readouterr().err
-
-
-@pytest.mark.slow
-def test_the_end_of_a_scan_of_learning_rates_is_its_trainers(tmp_path, monkeypatch):
+@pytest.mark.parametrize('code, error, status', [
+    ('raise SystemExit(3)', cli.UserError, 3), ('import time; time.sleep(1000)', SystemExit, -signal.SIGTERM)])
+def test_a_scan_ends_with_its_trainer_and_its_trainer_with_it(code, error, status, tmp_path, monkeypatch):
     popen, trainers, former = subprocess.Popen, [], signal.getsignal(signal.SIGTERM)
 
     def start(command, **rest):
-        trainers.append(popen([sys.executable, '-c', 'import time; time.sleep(1000)']))
-        threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGTERM]).start()
+        assert command[3:7] == ['--learning_rate_base', '1e+30', '--seed', '1']
+        trainers.append(popen([sys.executable, '-c', code]))
+        if status < 0:
+            threading.Timer(0.5, os.kill, [os.getpid(), signal.SIGTERM]).start()
         return trainers[0]
     monkeypatch.setattr(subprocess, 'Popen', start)
     try:
-        with pytest.raises(SystemExit) as ended:
-            load(RATES).main(['--sample', '--rates', '0.1', '--folder', str(tmp_path),
+        with pytest.raises(error) as ended:
+            load(RATES).main(['--sample', '--rates', '1e30', '--folder', str(tmp_path),
                               '--picture', str(tmp_path / 'curves.png')])
     finally:
         signal.signal(signal.SIGTERM, former)
-    assert ended.value.code == 143 and trainers[0].returncode == -signal.SIGTERM
+    assert trainers[0].wait() == status
+    assert '--learning_rate_base 1e+30 --seed 1 ended with status 3' in str(ended.value) if status > 0 else \
+        ended.value.code == 128 + signal.SIGTERM

@@ -14,7 +14,6 @@ import types
 import numpy as np
 import pytest
 import tensorflow as tf
-from tensorflow.examples.tutorials.mnist import input_data
 
 import data
 from conftest import ROOT, load
@@ -56,31 +55,6 @@ CONSTANTS = {
     'extras/compare_interfaces': {'BATCH_SIZE': 100, 'STEPS': 60, 'REPEATS': 3},
 }
 LENET = [[5, 5, 1, 32], [32], [5, 5, 32, 64], [64], [3136, 500], [500], [500, 10], [10]]
-
-
-@pytest.fixture
-def few_images(monkeypatch):
-    """few_images(train, test): the programs find that many images; their batches are still drawn from all."""
-    read = input_data.read_data_sets
-
-    def patch(train, test=100):
-        def part(data, count):
-            return types.SimpleNamespace(
-                images=data.images[:count],
-                labels=data.labels[:count],
-                num_examples=min(count, data.num_examples),
-                next_batch=data.next_batch,
-            )
-
-        def few(*args, **kwargs):
-            mnist = read(*args, **kwargs)
-            return types.SimpleNamespace(
-                train=part(mnist.train, train), validation=mnist.validation, test=part(mnist.test, test)
-            )
-
-        monkeypatch.setattr(input_data, 'read_data_sets', few)
-
-    return patch
 
 
 def accuracy(output):
@@ -637,11 +611,11 @@ def test_keras_has_60000_images_and_the_others_55000(real_data, monkeypatch):
 
 @pytest.mark.slow
 def test_progress_is_the_librarys_and_nothing_else_is_on_stderr(shell):
-    for name, line in (
-        ('slim_cnn', r'INFO:tensorflow:global step 100: loss = [\d.]+ \([\d.]+ sec/step\)'),
-        ('contrib_learn_cnn', r'INFO:tensorflow:(loss = [\d.]+, step = .*|Saving checkpoints for .*)'),
+    for name, steps, line in (
+        ('slim_cnn', 101, r'INFO:tensorflow:global step 100: loss = [\d.]+ \([\d.]+ sec/step\)'),
+        ('contrib_learn_cnn', 2, r'INFO:tensorflow:(loss = [\d.]+, step = .*|Saving checkpoints for .*)'),
     ):
-        result = shell(CHAPTER + name + '.py', '--batch_size', 10, '--training_steps', 101)
+        result = shell(CHAPTER + name + '.py', '--batch_size', 10, '--training_steps', steps)
         assert result.returncode == 0
         lines = [
             text for text in result.stderr.splitlines() if not text.startswith('Note: this is the embedded')
@@ -650,7 +624,8 @@ def test_progress_is_the_librarys_and_nothing_else_is_on_stderr(shell):
 
 
 @pytest.mark.slow
-def test_the_trainings_learn(run_script):
+def test_the_trainings_learn(run_script, few_images):
+    few_images(10 ** 6, 300)
     for script, flags, floor in (
         ('slim_cnn', ['--training_steps', 60], 0.3),
         ('tflearn_cnn', ['--n_epoch', 1], 0.3),
@@ -740,8 +715,15 @@ def test_accuracy_is_that_of_the_test_data(monkeypatch):
 
 
 @pytest.mark.slow
-def test_accuracies_of_short_trainings(tmp_path):
+def test_accuracies_of_short_trainings(run_script, few_images, monkeypatch, tmp_path):
+    few_images(10 ** 6, 1000)
     module = load(CHAPTER + 'extras/compare_interfaces.py')
+
+    def run(command, env, **kwargs):
+        monkeypatch.setenv('TF_TUTORIAL_RUNS', env['TF_TUTORIAL_RUNS'])
+        return types.SimpleNamespace(returncode=0, stdout=run_script(
+            os.path.relpath(command[1], ROOT), *command[2:]))
+    monkeypatch.setattr(module.subprocess, 'run', run)
     for name in 'native', 'Slim':
         assert 0 < module.accuracy_of(name, ['--training_steps', '2'], ['--sample'], str(tmp_path)) < 0.6
 

@@ -8,7 +8,6 @@ import inspect
 import json
 import os
 import re
-import signal
 import struct
 import subprocess
 import sys
@@ -245,15 +244,11 @@ def test_records_hold_the_images(run_script, tmp_path):
     assert re.search('Wrote 1500 records, 1.3 MB, to .*test.tfrecords\n', out)
     assert sorted(os.listdir(str(folder))) == ['data.tfrecords', 'test.tfrecords']
     compare_records(re.search('Extracting (.*)/train-images', out).group(1), folder)
-
-
-@pytest.mark.slow
-@pytest.mark.real_data
-def test_records_hold_all_of_mnist(run_script, tmp_path, real_data):
-    folder = tmp_path / 'runs' / 'ch07_acceleration'
-    out = run_script(RECORDS, '--data_dir', real_data)
-    assert 'Wrote 60000 records, 51.6 MB' in out and 'Wrote 10000 records, 8.6 MB' in out
-    compare_records(os.path.join(real_data, 'mnist'), folder)
+    path = str(folder / 'data.tfrecords')
+    with open(path, 'r+b') as file:              # cut between two records
+        file.truncate(os.path.getsize(path) // 11235 * 11234)
+    with pytest.raises(cli.UserError, match='data.tfrecords has 11234 records instead of 11235: delete'):
+        run_script(QUEUE)
 
 
 def compare_records(mnist_dir, folder):
@@ -390,16 +385,6 @@ def test_a_record_that_is_damaged_while_a_training_runs(path, records, tmp_path,
     with pytest.raises(cli.UserError, match='train.tfrecords: a record cannot be read .*corrupted record at'):
         module.main(['--batch_size', '5', '--n_gpu', '2', '--sample'] + records)
     assert not queue_threads()
-
-
-def test_record_files_of_ours_that_lack_records(run_script, tmp_path):
-    run_script(RECORDS)
-    path = tmp_path / 'runs' / 'sample' / 'ch07_acceleration' / 'data.tfrecords'
-    size = os.path.getsize(str(path)) // 11235
-    with open(str(path), 'r+b') as file:
-        file.truncate(11234 * size)
-    with pytest.raises(cli.UserError, match='data.tfrecords has 11234 records instead of 11235: delete'):
-        run_script(QUEUE)
 
 
 # 多 GPU 并行: the towers
@@ -693,6 +678,8 @@ def test_training_prints_saves_evaluates_and_resumes(records, run_script, tmp_pa
 def test_a_checkpoint_every_1000_steps(tmp_path):
     multi = load(QUEUE)
     multi.N_GPU, multi.BATCH_SIZE, multi.TRAINING_STEPS, multi.MODEL_SAVE_PATH = 1, 1, 1003, str(tmp_path)
+    # Of the 1003 steps those that matter.
+    multi.range = lambda *args: range(*args) if len(args) == 1 else (0, 1, 500, 999, 1000, 1002)
     multi.train(argparse.Namespace(seed=1, log_device_placement=False), fixed_input(1, high=2))
     assert {os.path.basename(path) for path in glob.glob(str(tmp_path / '*.index'))} == {
         'model.ckpt-%d.index' % step for step in (0, 1000, 1002)}
@@ -743,25 +730,23 @@ def test_the_printed_margin_stops_the_queue_after_step_0(records, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_a_training_that_is_killed_resumes(records, tmp_path):
+@pytest.mark.usefixtures('short_queue')
+def test_a_training_that_is_killed_resumes(records, run_script, tmp_path):
     command = [sys.executable, os.path.join(ROOT, QUEUE), '--batch_size', '5', '--n_gpu', '2',
                '--model_save_path', str(tmp_path / 'model')] + records
-    pipes = {'stdout': subprocess.PIPE, 'stderr': subprocess.PIPE, 'universal_newlines': True}
-    killed = subprocess.Popen(command + ['--training_steps', '1000000'], **pipes)
+    killed = subprocess.Popen(command + ['--training_steps', '1000000'], stdout=subprocess.PIPE,
+                              stderr=subprocess.DEVNULL, universal_newlines=True)
     try:
         for line in killed.stdout:
             if line.startswith('step 10,'):
                 break
     finally:
-        killed.send_signal(signal.SIGKILL)
+        killed.kill()
         killed.communicate()
     # Killed before the second checkpoint, at step 1000, or after it, where this test had to wait long.
     saved = tf.train.load_variable(str(tmp_path / 'model'), 'global_step')
-    resumed = subprocess.run(command + ['--training_steps', str(int(saved) + 11)], timeout=200, **pipes)
-    assert resumed.returncode == 0 and 'Traceback' not in resumed.stderr
-    assert 'Resuming after %d training step(s)' % saved in resumed.stdout
-    assert 'model.ckpt-%d: test' % (saved + 10) in resumed.stdout
+    out = run_script(QUEUE, '--training_steps', int(saved) + 11, *command[2:])
+    assert 'Resuming after %d training step(s)' % saved in out and 'model.ckpt-%d: test' % (saved + 10) in out
 
 
 @pytest.mark.usefixtures('short_queue')

@@ -34,8 +34,6 @@ STEP = r'^\[%s\] After (\d+) training step'
 
 NAMESPACES = shutil.which('unshare') and subprocess.run(
     ['unshare', '--user', '--map-root-user', '--net', 'true'], stderr=subprocess.DEVNULL).returncode == 0
-needs_namespace = pytest.mark.skipif(
-    not NAMESPACES, reason='this system allows no network namespace (unshare -rn)')
 needs_proc = pytest.mark.skipif(
     not os.path.exists('/proc/net/tcp'), reason='needs /proc/net/tcp, which Linux has')
 
@@ -623,9 +621,8 @@ def test_trains_and_ends(start):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize('program', PROGRAMS[1:])
-def test_the_others_train_and_end(start, program):
-    launched = start(LAUNCH, program, '--workers', 2, '--', '--training_steps', 300, *SMALL)
+def test_the_synchronous_program_trains_and_ends(start):
+    launched = start(LAUNCH, 'dist_mnist_sync.py', '--workers', 2, '--', '--training_steps', 300, *SMALL)
     assert_ended_well(launched, tasks_of(1, 2))
     step, value = accuracy(launched)
     assert step == 300 and value > 0.7
@@ -654,7 +651,6 @@ def test_accuracy_on_mnist(start, real_data):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_tf_config_a_worker_that_never_comes_and_a_complete_training(start):
     """TF_CONFIG in place of flags. Only the parameter server misses the worker, and the other one trains."""
     cluster = {job: [address() for _ in range(count)] for job, count in (('ps', 1), ('worker', 2))}
@@ -678,7 +674,6 @@ def test_tf_config_a_worker_that_never_comes_and_a_complete_training(start):
 # kill -9, by process id
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_killed_tasks_of_an_asynchronous_training(start):
     launched = start(LAUNCH, 'dist_mnist_async.py', '--workers', 2, '--restarts', 3, '--', *(ENDLESS + SMALL))
     for worker in 'worker 0', 'worker 1':
@@ -699,7 +694,6 @@ def test_killed_tasks_of_an_asynchronous_training(start):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_killed_tasks_of_a_synchronous_training(start):
     launched = start(LAUNCH, 'dist_mnist_sync.py', '--workers', 2, '--restarts', 3, '--',
                      '--training_steps', 10 ** 8, '--report_steps', 1, '--save_steps', 50, *SMALL)
@@ -727,7 +721,6 @@ def test_killed_tasks_of_a_synchronous_training(start):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_a_backup_worker_is_killed(start):
     """Without --restarts the others go on to the end, and the status tells that a task was lost."""
     launched = start(LAUNCH, 'dist_mnist_sync.py', '--workers', 3, '--grace_secs', 2, '--', '--replicas', 2,
@@ -744,11 +737,15 @@ def test_a_backup_worker_is_killed(start):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
-@pytest.mark.parametrize('program', ['dist_mnist_sync.py'])
-def test_a_parameter_server_stays_away(start, program):
-    launched = start(LAUNCH, program, '--workers', 2, '--', '--wait_secs', 6, *(ENDLESS + SMALL))
+def test_a_parameter_server_stays_away_from_a_cluster_that_is_shut_in(start):
+    launched = start(LAUNCH, 'dist_mnist_sync.py', '--workers', 2, '--', '--wait_secs', 6, *(ENDLESS + SMALL))
     launched.wait_for_step('worker 0')
+    if NAMESPACES and os.path.exists('/proc/net/tcp'):
+        (place, port), = listening(launched.pid('ps 0'))
+        assert place == 'every interface', 'inside it listens as ever'
+        with pytest.raises(ConnectionRefusedError):
+            socket.create_connection(('127.0.0.1', port), timeout=5)
+        assert 'NOTICE' not in launched.text()
     launched.kill('ps 0')
     assert launched.end() == 1
     assert '[worker 0] error: ps 0 did not answer for 6 s' in launched.text()
@@ -757,16 +754,16 @@ def test_a_parameter_server_stays_away(start, program):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(300)
 def test_a_killed_worker_of_an_in_graph_training(start):
     launched = start(LAUNCH, 'dist_mnist_in_graph.py', '--workers', 2, '--restarts', 1, '--',
-                     *(ENDLESS + SMALL))
+                     '--training_steps', 1000, '--report_steps', 20, '--save_steps', 50, *SMALL)
     step = launched.wait_for_step('worker 0')
     launched.kill('worker 1')
     launched.wait_for(r'^\[worker 1\] worker 1 serves')
     held = int(launched.wait_for(r'^\[worker 0\] The parameter servers still hold step (\d+)').group(1))
     assert held >= step
-    launched.wait_for_step('worker 0', held + 1)
+    assert_ended_well(launched, tasks_of(1, 2))
+    assert accuracy(launched)[0] == 1000 and accuracy(launched)[1] > 0.7
 
 
 # The launcher leaves nothing behind
@@ -935,7 +932,7 @@ def test_train_and_evaluate(start, flags):
     assert launched.end() == 0 and not launched.alive()
     assert 300 <= accuracy(launched)[0] <= 303 and accuracy(launched)[1] > 0.5
     assert '[ps 0] still runs, but no client is left: ended by the launcher' in launched.lines
-    again = start(LAUNCH, 'train_and_evaluate.py', '--grace_secs', 0.5, '--', '--training_steps', 300,
+    again = start(LAUNCH, 'train_and_evaluate.py', '--workers', 1, '--grace_secs', 0.5, '--', '--training_steps', 300,
                   '--save_steps', 100, *SMALL[:6], *flags)
     assert again.end() == 0 and 'Already trained for 30' in again.text()
 
@@ -1133,19 +1130,6 @@ def test_a_server_listens_on_every_interface():
     cluster = Cluster(1, 1)
     port = int(cluster.hosts['ps'][0].rpartition(':')[2])
     assert ('every interface', port) in listening(os.getpid())
-
-
-@pytest.mark.slow
-@needs_proc
-@needs_namespace
-def test_the_namespace_shuts_it_in(start):
-    launched = start(LAUNCH, 'dist_mnist_async.py', '--workers', 1, '--', *(ENDLESS + SMALL))
-    launched.wait_for(r'^\[ps 0\] ps 0 serves')
-    (place, port), = listening(launched.pid('ps 0'))
-    assert place == 'every interface', 'inside it listens as ever'
-    with pytest.raises(ConnectionRefusedError):
-        socket.create_connection(('127.0.0.1', port), timeout=5)
-    assert 'NOTICE' not in launched.text()
 
 
 def test_a_notice_where_there_is_no_namespace(launcher, tmp_path, monkeypatch, capsys):

@@ -210,6 +210,18 @@ def other():
     return [found] if os.path.exists(found) else None
 
 
+# Programs one after the other in one process: the folder of each one's outputs, and its command.
+THEIRS = '''
+import os, sys
+from conftest import load, release_locks
+for argument in sys.argv[1:]:
+    os.environ['TF_TUTORIAL_RUNS'], program, *flags = argument.split()
+    load(program).main(flags)
+    release_locks()
+    print('= ended')
+'''
+
+
 @on_2
 @pytest.mark.skipif(not other(), reason='no .venv with TensorFlow 1.15, nor TF1_PYTHON')
 @pytest.mark.parametrize('train, evaluate, result', [
@@ -225,22 +237,21 @@ def test_checkpoints_of_either_version_are_evaluated_alike_by_both(
     def numbers(out):
         return [float(re.findall(r'[\d.]+', text)[-1]) for text in re.findall(result, out)]
 
-    def ours(command):
-        program, flags = command.split()[0], command.split()[1:]
+    def ours(folder, command):
+        monkeypatch.setenv('TF_TUTORIAL_RUNS', folder)
+        program, *flags = command.split()
         return numbers(run_script(program, *flags))
 
-    def theirs(command):
-        program, flags = command.split()[0], command.split()[1:]
-        done = process(other() + [os.path.join(ROOT, program)] + flags, PYTHONPATH=None)
-        assert done.returncode == 0, done.stderr
-        return numbers(done.stdout)
-
-    for train_it in ours, theirs:
-        monkeypatch.setenv('TF_TUTORIAL_RUNS', str(tmp_path / train_it.__name__))
-        train_it(train)
-        found = ours(evaluate)
+    here, there = str(tmp_path / 'here'), str(tmp_path / 'there')
+    ours(here, train)
+    done = process(other() + ['-c', THEIRS] + [' '.join(pair) for pair in (
+        (here, evaluate), (there, train), (there, evaluate))], PYTHONPATH=os.path.join(ROOT, 'tests'))
+    assert done.returncode == 0, done.stderr
+    first, _, second = map(numbers, done.stdout.split('= ended\n')[:3])
+    for folder, theirs in (here, first), (there, second):
+        found = ours(folder, evaluate)
         # Accuracies are the same; a perplexity has seven digits, and the last may differ.
-        assert found and found == pytest.approx(theirs(evaluate), rel=1e-5)
+        assert found and found == pytest.approx(theirs, rel=1e-5)
 
 
 @on_2
