@@ -624,15 +624,10 @@ def test_progress_is_the_librarys_and_nothing_else_is_on_stderr(shell):
 
 
 @pytest.mark.slow
-def test_the_trainings_learn(run_script, few_images):
+def test_tflearn_learns(run_script, few_images):
+    """Of the others, the tests of resuming have the biases after three seeded steps."""
     few_images(10 ** 6, 300)
-    for script, flags, floor in (
-        ('slim_cnn', ['--training_steps', 60], 0.3),
-        ('tflearn_cnn', ['--n_epoch', 1], 0.3),
-        ('contrib_learn_cnn', ['--training_steps', 60], 0.3),
-    ):
-        assert accuracy(run_script(CHAPTER + script + '.py', '--seed', 1, *flags)) > floor, 'guessing is 0.1'
-
+    assert accuracy(run_script(CHAPTER + 'tflearn_cnn.py', '--seed', 1, '--n_epoch', 1)) > 0.3, 'guessing is 0.1'
 
 # The table
 
