@@ -138,21 +138,13 @@ def perplexities(seed):
 
 
 def last(name, pattern):
-    """Return what a pattern's group matches last in a log, or None where there is no log of this name."""
-    if name not in names():
-        return None
+    """Return what a pattern's group matches last in a log."""
     return re.findall(pattern, read(name)[0], re.MULTILINE)[-1]
 
 
 def lines(name, pattern, before=''):
     """The lines of a log that match."""
     return '\n'.join(before + line for line in re.findall(pattern, read(name)[0], re.MULTILINE))
-
-
-def interfaces():
-    """Return {epoch: validation accuracy} of TFLearn's and of Keras's full training on 1.15, with seed 1."""
-    tflearn, keras = epochs('tflearn_cnn-seed1'), epochs('keras_cnn-seed1')
-    return tflearn[0], keras[0]
 
 
 def epochs(pattern):
@@ -284,12 +276,12 @@ def from_logs():
     ptb = [perplexities(seed) for seed in seeds_of('ptb_word_lm')]
     losses, accuracies = towers()
     other, full = other_version(), rates(r'tf2-lenet-rate-.*')
-    at_005 = list(full.get(0.05, {}).values())
+    at_005 = list(full[0.05].values())
     return dict(
-        globals(), has=lambda name: name in names(),
+        globals(),
         mean_at=lambda runs, step: mean(run[step] for run in runs),
         fc_tests=of_seeds('mnist_fc', FC_TEST_LINE), tricks_tests=tricks, lenet_tests=lenet,
-        ptb=ptb and {
+        ptb={
             'first': [epochs[0] for epochs, _, _ in ptb], 'second': [epochs[1] for epochs, _, _ in ptb],
             'ends': lambda keys: [dict(zip(keys, (validation[1], test))) for _, validation, test in ptb],
             'mean': mean(test for _, _, test in ptb),
@@ -305,7 +297,7 @@ def from_logs():
         towers_accuracies=' | '.join('%.4f' % accuracy for accuracy in accuracies),
         launched=[name for name in names() if name.startswith('launch-')],
         other_version=other,
-        version2=other and re.search(r'tensorflow ([\d.]+)', read('tf2-mnist_fc-seed1')[1]['versions']).group(1))
+        version2=re.search(r'tensorflow ([\d.]+)', read('tf2-mnist_fc-seed1')[1]['versions']).group(1))
 
 
 def render(output='RESULTS.md'):
