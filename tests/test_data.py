@@ -416,12 +416,3 @@ def test_module_runs_from_the_shell_without_tensorflow(small, tmp_path):
                           stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=60)
     assert (done.returncode, done.stderr) == (1, '')
     assert done.stdout.count('MISSING') == 7
-
-
-def test_error_from_the_shell_is_one_line(tmp_path):
-    (tmp_path / 'train-labels-idx1-ubyte.gz').write_bytes(b'')
-    done = subprocess.run([sys.executable, '-m', 'data', 'fetch', 'mnist', '--data_dir', str(tmp_path)],
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True, timeout=60)
-    assert (done.returncode, done.stdout) == (1, '')
-    assert done.stderr == ('python -m data: error: %s is empty; replace it, or delete it to have it '
-                           'downloaded\n' % (tmp_path / 'train-labels-idx1-ubyte.gz'))
