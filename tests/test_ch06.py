@@ -124,29 +124,33 @@ def test_constants_are_as_printed():
 # The trainings
 
 
-def test_contrib_learn_trains_resumes_and_names_a_damaged_checkpoint(run_script, few_images, tmp_path):
+@pytest.mark.parametrize('name, first, layers, wanted, flag, new, old', [
+    ('contrib_learn_cnn', ['--save_steps', 2], ['Conv', 'Conv_1', 'fully_connected', 'fully_connected_1'],
+     [0.0018007098, 0.003054295, 0.002600566, 0.0011661764], '--learning_rate', 0.5, 0.01),
+    ('slim_cnn', [], ['conv1', 'conv2', 'fc1', 'fc2'],
+     [0.0019982276, 0.00325948, 0.0029097442, 0.0017630964], '--batch_size', 7, 100),
+], ids=['contrib_learn', 'slim'])
+def test_trains_resumes_and_names_a_damaged_checkpoint(name, first, layers, wanted, flag, new, old, run_script,
+                                                       few_images, tmp_path):
     few_images(2000)
-    folder = tmp_path / 'model'
-    run = functools.partial(
-        run_script, CHAPTER + 'contrib_learn_cnn.py', '--seed', 1, '--model_save_path', folder
-    )
-    start = run('--training_steps', 3, '--save_steps', 2)
+    folder, handler = tmp_path / 'model', signal.getsignal(signal.SIGINT)
+    run = functools.partial(run_script, CHAPTER + name + '.py', '--seed', 1, '--model_save_path', folder)
+    start = run('--training_steps', 3, *first)
     assert 'Resuming' not in start and re.search(r'^Accuracy: 0\.\d{6}$', start, re.MULTILINE)
-    found = norms(
-        folder, ['Conv/biases', 'Conv_1/biases', 'fully_connected/biases', 'fully_connected_1/biases']
-    )
+    found = norms(folder, [layer + '/biases' for layer in layers])
     if ON_1:
-        assert found == pytest.approx([0.0018007098, 0.003054295, 0.002600566, 0.0011661764], rel=1e-3)
+        assert found == pytest.approx(wanted, rel=1e-3)
     more = run('--training_steps', 5)
     assert 'Resuming after 3 training step(s) from %s' % folder in more
     # Once the training is finished, it is only evaluated.
-    last = run('--training_steps', 5, '--learning_rate', 0.5)
+    last = run('--training_steps', 5, flag, new)
     assert accuracy(last) == accuracy(more) and 'Resuming' not in last
-    assert 'Already trained for 5 steps; not used: --learning_rate 0.5 (it was 0.01)' in last
+    assert 'Already trained for 5 steps; not used: %s %s (it was %s)' % (flag, new, old) in last
+    # After a whole training, too, Ctrl-C is whose it was.
+    assert signal.getsignal(signal.SIGINT) == handler
     damage(tf.train.latest_checkpoint(str(folder)) + '.data-00000-of-00001')
     with pytest.raises(cli.UserError, match='cannot read the checkpoint .*model.ckpt-5: it is damaged'):
         run('--training_steps', 6)
-
 
 def test_ctrl_c_saves_and_a_second_one_would_not_wait(few_images, tmp_path, monkeypatch):
     few_images(500)
@@ -169,28 +173,6 @@ def test_ctrl_c_saves_and_a_second_one_would_not_wait(few_images, tmp_path, monk
         module.main(['--model_save_path', str(tmp_path / 'model'), '--training_steps', '50'])
     assert tf.train.latest_checkpoint(str(tmp_path / 'model')).endswith('model.ckpt-3')
     assert len(handlers) == 3 and handlers[0] != former and handlers[2] == former
-    # After a whole training, too, Ctrl-C is whose it was.
-    module.main(['--model_save_path', str(tmp_path / 'model'), '--training_steps', '5'])
-    assert signal.getsignal(signal.SIGINT) == former
-
-
-def test_slim_trains_resumes_and_names_a_damaged_checkpoint(run_script, few_images, tmp_path):
-    few_images(2000)
-    folder = tmp_path / 'model'
-    run = functools.partial(run_script, CHAPTER + 'slim_cnn.py', '--seed', 1, '--model_save_path', folder)
-    start = run('--training_steps', 3)
-    assert 'Resuming' not in start and re.search(r'^Accuracy: 0\.\d{6}$', start, re.MULTILINE)
-    found = norms(folder, ['conv1/biases', 'conv2/biases', 'fc1/biases', 'fc2/biases'])
-    if ON_1:
-        assert found == pytest.approx([0.0019982276, 0.00325948, 0.0029097442, 0.0017630964], rel=1e-3)
-    more = run('--training_steps', 5)
-    assert 'Resuming after 3 training step(s) from %s' % folder in more
-    last = run('--training_steps', 5, '--batch_size', 7)
-    assert accuracy(last) == accuracy(more) and 'Resuming' not in last
-    assert 'Already trained for 5 steps; not used: --batch_size 7 (it was 100)' in last
-    damage(tf.train.latest_checkpoint(str(folder)) + '.data-00000-of-00001')
-    with pytest.raises(cli.UserError, match='cannot read the checkpoint .*model.ckpt-5: it is damaged'):
-        run('--training_steps', 6)
 
 
 def test_slim_evaluates_all_test_images(tmp_path):

@@ -130,7 +130,9 @@ def test_recorded_counts_of_the_others(model, counts):
     ids=str,
 )
 def test_network_of_the_table(name, parameters, averages, adds, monkeypatch, capsys, tmp_path):
-    networks = load(TABLE)
+    transfer = load(TRANSFER)
+    networks = transfer.pretrained_networks
+    network = networks.NETWORKS[name]
     counted = []
 
     def count_twice(logits):
@@ -145,6 +147,12 @@ def test_network_of_the_table(name, parameters, averages, adds, monkeypatch, cap
         left_out = set(tf.contrib.slim.get_model_variables()) - set(networks.variables_for(logits))
         assert bool(left_out) == (name == 'inception_v3')
         assert all('/AuxLogits/' in variable.op.name for variable in left_out)
+        # For transfer learning the old last layer, of weights and biases, and no other is not restored.
+        depth = {'inception_v1': 1024, 'inception_v2': 1024, 'vgg_16': 4096}.get(name, 2048)
+        features = transfer.last_layer_input(logits)
+        assert features.shape.as_list() == [1, 1, 1, depth]
+        last = set(networks.variables_for(logits)) - set(networks.variables_for(features))
+        assert sorted(v.shape.as_list() for v in last) == sorted([[1, 1, depth, network.classes], [network.classes]])
         return multiply_adds(logits)
 
     multiply_adds = networks.multiply_adds
@@ -152,7 +160,6 @@ def test_network_of_the_table(name, parameters, averages, adds, monkeypatch, cap
     networks.main(['--network', name])
     out = capsys.readouterr().out
     ((model, found),) = rows(out).items()
-    network = networks.NETWORKS[name]
     assert model == network.model and 'does not ship' not in out and not (tmp_path / 'runs').exists()
     assert found[:2] == [network.input_size, network.classes] and found[5:] == [network.top1, network.top5]
     assert counted == [([1, network.classes], found[4])]
@@ -494,32 +501,6 @@ def test_features_that_are_not_finite_are_a_fault(broken):
     path, reader = transfer.classify_picture.open_checkpoint(str(broken / 'inf.ckpt'))
     with pytest.raises(cli.UserError, match='inf.ckpt gives features that are not finite'):
         transfer.features_of('inception_v1', path, reader, [np.zeros([9, 9, 3], np.uint8)])
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize(
-    'name, depth',
-    [
-        ('inception_v2', 1024),
-        ('inception_v3', 2048),
-        ('resnet_v1_50', 2048),
-        ('resnet_v2_50', 2048),
-        ('vgg_16', 4096),
-    ],
-)
-def test_the_last_layer_of_each_kind_of_network(name, depth):
-    transfer = load(TRANSFER)
-    networks, size = transfer.pretrained_networks, transfer.pretrained_networks.NETWORKS[name].input_size
-    with tf.Graph().as_default():
-        logits = networks.inference(name, tf.placeholder(tf.float32, [1, size, size, 3]))
-        features = transfer.last_layer_input(logits)
-        assert features.shape.as_list() == [1, 1, 1, depth]
-        left_out = set(networks.variables_for(logits)) - set(networks.variables_for(features))
-        # The old last layer, of weights and biases, and no other is not restored.
-        classes = networks.NETWORKS[name].classes
-        assert sorted(variable.shape.as_list() for variable in left_out) == sorted(
-            [[1, 1, depth, classes], [classes]]
-        )
 
 
 def test_the_digits_are_the_first_of_each_class():
