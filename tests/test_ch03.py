@@ -540,15 +540,6 @@ def test_a_setting_that_makes_no_sense(run_script, capsys, script, flags, words)
     assert stop.value.code == 2 and words in capsys.readouterr().err
 
 
-@pytest.mark.parametrize('script', [
-    'exponential_decay.py', 'gradient_descent.py', 'mnist_eval.py', 'moving_average.py', 'overfitting.py',
-    'regularization.py', 'extras/predict_digit.py'])
-def test_where_nothing_is_drawn_by_chance_there_is_no_seed(run_script, capsys, script):
-    with pytest.raises(SystemExit):
-        run_script('ch03_training_tricks/' + script, '--seed', '1', *['a.png'] * script.startswith('extras'))
-    assert 'unrecognized arguments: --seed' in capsys.readouterr().err
-
-
 @pytest.mark.parametrize('script, flags', [
     ('exponential_decay.py', []), ('gradient_descent.py', []), ('overfitting.py', []),
     ('extras/predict_digit.py', ['a.png'])])

@@ -36,12 +36,6 @@ def write(path, *cells):
             for cell in cells]), name)
 
 
-def run(path, tmp_path):
-    """Run a notebook on the sample, with nothing of the user's own Jupyter."""
-    return notebooks.execute(os.path.join(ROOT, path), TMPDIR=str(tmp_path), IPYTHONDIR=str(tmp_path / 'i'),
-                             TF_TUTORIAL_DATA='sample')
-
-
 def test_each_chapter_has_a_notebook_in_two_editions():
     assert NOTEBOOKS == [os.path.join(folder, folder[:4] + '.ipynb') for folder in CHAPTERS]
     assert all(os.path.exists(os.path.join(ROOT, path)) for path in EDITIONS)
@@ -50,43 +44,32 @@ def test_each_chapter_has_a_notebook_in_two_editions():
 @pytest.mark.slow
 @pytest.mark.parametrize('path', NOTEBOOKS)
 def test_runs_on_the_sample(path, tmp_path):
-    _, codes = run(path, tmp_path)
+    # With nothing of the user's own Jupyter.
+    _, codes = notebooks.execute(os.path.join(ROOT, path), TMPDIR=str(tmp_path), IPYTHONDIR=str(tmp_path / 'i'),
+                                 TF_TUTORIAL_DATA='sample')
     assert all(map(notebooks.printed, codes))
 
 
-@pytest.mark.parametrize('path', EDITIONS)
-def test_code_is_that_of_the_programs(path):
-    notebook = read(path)
-    before = [cell.source for cell in notebook.cells]
-    notebooks.fill(notebook)
-    assert [cell.source for cell in notebook.cells] == before, 'run `make notebooks NOTEBOOKS=%s`' % path[:4]
-
-
 @pytest.mark.parametrize('path', NOTEBOOKS)
-def test_editions_have_the_same_code_outputs_and_answers(path):
-    one, other = read(path), read(notebooks.chinese(path))
+def test_both_editions_store_one_run_of_the_programs_code(path):
+    texts = []
+    for name in path, notebooks.chinese(path):
+        with open(os.path.join(ROOT, name), encoding='utf-8') as file:
+            texts.append(file.read())
+        assert not re.findall(r'(?<![\w.])/(?:work|tmp|home|root|Users|var)\b.*', texts[-1]), 'a folder of a machine'
+        assert len(texts[-1]) < 1.5e6
+    one, other = (nbformat.reads(text, as_version=4) for text in texts)
     assert [cell.cell_type for cell in one.cells] == [cell.cell_type for cell in other.cells]
-    assert code_cells(one) == code_cells(other)
+    cells, again = code_cells(one), 'run `make notebooks NOTEBOOKS=%s`' % path[:4]
+    assert cells == code_cells(other)
     assert [notebooks.answers(cell) for cell in one.cells] == [notebooks.answers(cell) for cell in other.cells]
-
-
-@pytest.mark.parametrize('path', NOTEBOOKS)
-def test_stored_outputs_are_of_one_run_on_the_real_data(path):
-    notebook = read(path)
-    cells = code_cells(notebook)
-    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1)), \
-        'run `make notebooks NOTEBOOKS=%s`' % path[:4]
+    assert [cell.execution_count for cell in cells] == list(range(1, len(cells) + 1)), again
     assert not [cell.source for cell in cells for output in cell.outputs
                 if output.output_type == 'error' or output.get('name') == 'stderr']
-    assert all(text for cell in notebook.cells for _, text in notebooks.answers(cell))
-
-
-@pytest.mark.parametrize('path', EDITIONS)
-def test_nothing_of_a_machine_is_stored(path):
-    with open(os.path.join(ROOT, path), encoding='utf-8') as file:
-        text = file.read()
-    assert not re.findall(r'(?<![\w.])/(?:work|tmp|home|root|Users|var)\b.*', text)
-    assert len(text) < 1.5e6
+    assert all(text for cell in one.cells for _, text in notebooks.answers(cell))
+    before = [cell.source for cell in one.cells]
+    notebooks.fill(one)
+    assert [cell.source for cell in one.cells] == before, again
 
 
 PROGRAM = '''"""A program."""
@@ -143,7 +126,9 @@ def test_code_of_replaces_and_refuses_what_is_not_there(tmp_path):
 def test_running_stores_code_outputs_and_answers_in_both_editions(tmp_path):
     path = str(tmp_path / 'ch09.ipynb')
     answer = '%s\n<details>\n\n```python\nprint(a + 1)\n```\n\n</details>'
-    write(path, 'a = 20', (answer % 'How many?', answer % '多少？'), 'a += 21\nprint(a, end="")')
+    # In the Python that runs it.
+    write(path, 'import sys\nassert sys.executable == %r\na = 20' % sys.executable,
+          (answer % 'How many?', answer % '多少？'), 'a += 21\nprint(a, end="")')
     notebooks.run(path)
     one, other = read(path), read(notebooks.chinese(path))
     # An answer runs after the last cell.
@@ -177,13 +162,6 @@ def test_editions_that_differ_are_refused(tmp_path):
         notebooks.translate(read(path), one)
     with pytest.raises(ValueError, match='differ at cell 1'):
         notebooks.translate(one, two)
-
-
-@pytest.mark.slow
-def test_the_kernel_is_the_python_that_runs(tmp_path):
-    write(str(tmp_path / 'good.ipynb'), 'import sys; print(sys.executable)')
-    notebook, _ = run(str(tmp_path / 'good.ipynb'), tmp_path)
-    assert notebooks.printed(notebook.cells[0]).strip() == sys.executable
 
 
 def test_clean():
