@@ -693,7 +693,7 @@ def test_misfit_of_learning_rates():
     ours = {5000: np.mean([losses[step] for step in (3001, 4001, 5001, 6001, 7001)]), 20000: 0.6,
             60000: 0.6 - 0.58 * (1 - rates.l2_factor(0.01, 30000, 60000)),
             80000: 0.6 - 0.58 * (1 - rates.l2_factor(0.01, 30000, 80000))}
-    logs = [0] * 5 + [np.log(ours[step] / loss) for step, loss in rates.REPORTED_LOSS.items()]
+    logs = [0] * 5 + [np.log(ours[step] / loss) for step, loss in zip(ours, (0.6, 0.6, 0.58, 0.57))]
     assert rates.misfit(0.01, curve, losses) == pytest.approx(np.sqrt(np.mean(np.square(logs))))
     assert rates.misfit(0.3, curve, losses) > 0.1
 
