@@ -18,6 +18,8 @@ from conftest import ROOT, load
 
 FILES = sorted(os.path.relpath(path, ROOT) for pattern in ('*.py', 'extras/*.py')
                for path in glob.glob(os.path.join(ROOT, 'ch0*', pattern)))
+NEEDED = {'ch03_training_tricks/extras/predict_digit.py': ['a.png'],
+          'ch07_acceleration/launch.py': ['hello_cluster.py']}
 SCRIPTS = [path for path in FILES if "__name__ == '__main__'" in open(os.path.join(ROOT, path)).read()]
 
 
@@ -46,12 +48,18 @@ def test_each_constant_is_a_flag_with_the_printed_value(path, monkeypatch, capsy
             if not isinstance(value, str):
                 assert '(default: %s)' % value in re.sub(r'\s+', ' ', flags[name.lower()])
     with open(os.path.join(ROOT, path), encoding='utf-8') as file:
-        drawn = bool(re.search(r'args\.seed\b', file.read())) or path.endswith('_tfdata.py')
+        code = file.read()
+    drawn = bool(re.search(r'args\.seed\b', code)) or path.endswith('_tfdata.py')
     assert ('seed' in flags) == drawn, 'a seed where something is drawn by chance, and only there'
     with pytest.raises(SystemExit) as stop:
         module.main(['--no_such_flag'])
     out, err = capsys.readouterr()
     assert stop.value.code == 2 and out == '' and err.count('\n') == 1 and '--no_such_flag' in err
+    # Before anything else, the flags' values take the places of the constants.
+    if 'add_constants(' in code and not path.endswith('drawings.py'):
+        monkeypatch.setattr(cli, 'set_constants', lambda namespace, args: sys.exit('%d constants' % len(namespace)))
+        with pytest.raises(SystemExit, match='constants'):
+            module.main(NEEDED.get(path, []))
 
 
 def test_help_where_the_terminal_knows_no_chinese(monkeypatch):

@@ -120,7 +120,8 @@ def tests_of(path):
     chapter, name = path.split('/')[0], os.path.splitext(os.path.basename(path))[0]
     tests = tuple(sorted(TESTS.get(chapter) or [os.path.basename(test) for test in glob.glob(
         os.path.join(ROOT, 'tests', 'test_%s*.py' % chapter[:4]))]))
-    return ([(tests, 'not slow', ''), (('test_scripts.py',), 'not slow', name)],
+    return ([(tests, 'not slow', ''), (('test_scripts.py',), 'not slow', name),
+             (('test_languages.py',), 'not slow', 'each_flag')],
             [(tests, 'slow', '')] + [(('test_outputs.py',), 'slow', chapter[:4])] * (chapter[:2] == 'ch'))
 
 
