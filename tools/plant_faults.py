@@ -40,8 +40,7 @@ LOOKS = re.compile(r'axes|axis_|figure|figsize|fontsize|color|colour|label=|titl
                    r'add_argument|add_constants|help=|metavar|\braise\b|UserError|\.error\(|sleep|timeout|'
                    r'TIMEOUT|SECS|stderr')
 # Which tests a file has; by default those of its chapter.
-TESTS = {'ch07_acceleration': ['test_ch07_devices.py', 'test_ch07_distributed.py'],
-         'companion': ['test_companion.py', 'test_scripts.py', 'test_ch02.py', 'test_ch03.py'],
+TESTS = {'companion': ['test_companion.py', 'test_scripts.py', 'test_ch02.py', 'test_ch03.py'],
          'data': ['test_data.py', 'test_download.py'], 'tf1.py': ['test_tf1.py']}
 
 
@@ -118,8 +117,12 @@ def tests_of(path):
     A run is the files of tests, the marks that they need to have, and a part of their names.
     """
     chapter, name = path.split('/')[0], os.path.splitext(os.path.basename(path))[0]
-    tests = tuple(sorted(TESTS.get(chapter) or [os.path.basename(test) for test in glob.glob(
-        os.path.join(ROOT, 'tests', 'test_%s*.py' % chapter[:4]))]))
+    if chapter == 'ch07_acceleration':           # whose tests take longest: those of the first half or of the second
+        half = 'devices' if re.match('device|mnist_to|multi_gpu|input_speed', name) else 'distributed'
+        tests = 'test_ch07_%s.py' % ('slurm' if 'slurm' in name else half),
+    else:
+        tests = tuple(sorted(TESTS.get(chapter) or [os.path.basename(test) for test in glob.glob(
+            os.path.join(ROOT, 'tests', 'test_%s*.py' % chapter[:4]))]))
     return ([(tests, 'not slow', ''), (('test_scripts.py',), 'not slow', name),
              (('test_languages.py',), 'not slow', 'each_flag')],
             [(tests, 'slow', '')] + [(('test_outputs.py',), 'slow', chapter[:4])] * (chapter[:2] == 'ch'))
