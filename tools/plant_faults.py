@@ -40,7 +40,7 @@ LOOKS = re.compile(r'axes|axis_|figure|figsize|fontsize|color|colour|label=|titl
                    r'add_argument|add_constants|help=|metavar|\braise\b|UserError|\.error\(|sleep|timeout|'
                    r'TIMEOUT|SECS|stderr')
 # Which tests a file has; by default those of its chapter.
-TESTS = {'companion': ['test_companion.py', 'test_scripts.py', 'test_ch02.py', 'test_ch03.py'],
+TESTS = {'companion': ['test_companion.py', 'test_scripts.py', 'test_results.py', 'test_ch02.py', 'test_ch03.py'],
          'data': ['test_data.py', 'test_download.py'], 'tf1.py': ['test_tf1.py']}
 
 
