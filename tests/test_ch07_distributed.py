@@ -628,6 +628,15 @@ def test_the_synchronous_program_trains_and_ends(start):
     assert step == 300 and value > 0.7
 
 
+@pytest.mark.parametrize('program', PROGRAMS)
+def test_the_flags_reach_the_textbook_program(program, monkeypatch):
+    module, called = load(CHAPTER + program), []
+    monkeypatch.setattr(module, 'textbook', lambda *args: called.append(args))
+    module.main(['--textbook', '--job_name', 'ps', '--task_index', '1', '--ps_hosts', 'a:1,b:1',
+                 '--worker_hosts', 'c:1'])
+    assert called[0][:4] == ('ps', 1, ['a:1', 'b:1'], ['c:1'])
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize('program', PROGRAMS[1:2])
 def test_the_textbook_programs_train(start, program):
