@@ -963,6 +963,14 @@ def test_input_speed_measures_one_way(way, records, monkeypatch, capsys):
     assert float(capsys.readouterr().out.splitlines()[-1]) == 1200
 
 
+def test_xla_that_compiles_nothing_is_no_measurement(records, capsys):
+    """As here, without the flag that makes it compile for CPUs."""
+    speed = load(SPEED)
+    ways = [number for number, way in enumerate(speed.WAYS) if 'xla' in way[4]]
+    speed.main(['--measure', str(ways[0]), '--steps', '1', '--warmup', '1'] + records)
+    assert capsys.readouterr().out.splitlines()[-1] == 'nan'
+
+
 @pytest.mark.slow
 def test_input_speed(records, run_script, tmp_path):
     """Small: the ratios are for the real measurement, in RESULTS.md."""
@@ -987,14 +995,22 @@ def test_parsing_whole_batches_was_at_least_twice_as_fast():
     assert float(ratios['4']) >= 2 and float(ratios['6']) >= 2
 
 
+def test_each_way_is_as_named():
+    inputs = {}
+    for name, get_input, towers, batch, settings in load(SPEED).WAYS:
+        assert batch == (400 if 'batch 400' in name else 100)
+        assert towers == int((re.search(r'(\d) tower', name) or [0, 4])[1])
+        assert settings.get('xla', False) == ('XLA' in name)
+        inputs.setdefault(re.sub(', (as printed|. towers?.*|1 thread for all|XLA)$', '', name), set()).add(get_input)
+    assert [len(found) for found in inputs.values()] == [1] * 7
+
+
 @pytest.mark.usefixtures('short_queue')
-@pytest.mark.parametrize('number', range(15))
+@pytest.mark.parametrize('number', [0, 3, 4, 5, 6, 11, 13])        # one for each input
 def test_every_way_trains_on_images_with_their_labels(number, records, monkeypatch):
     speed = load(SPEED)
     multi = speed.multi_gpu_mnist
     name, get_input, towers, batch, _ = speed.WAYS[number]
-    assert batch == (400 if 'batch 400' in name else 100)
-    assert towers == int((re.search(r'(\d) tower', name) or [0, 4])[1])
     multi.N_GPU, multi.BATCH_SIZE = towers, 5
     multi.DATA_PATH, multi.TEST_PATH = records[1], records[3]
     images, labels = load(RECORDS).read(records[3 if 'constant' in name else 1])

@@ -1212,6 +1212,10 @@ def test_the_model_of_cost():
     assert cost.transfer_seconds(4e6, 2, costs) == pytest.approx(0.014)
     # Over 10 Gbit/s 4 MB take 3.2 ms, each way, beside 10 ms of computing.
     assert cost.speed_up(0.010, 4e6, 2, costs, 2, 1, 10) == pytest.approx(2 * 0.010 / 0.0304)
+    # What RESULTS shows was measured for these.
+    with open(os.path.join(ROOT, 'results', 'clusters', 'dist_cost.log'), encoding='utf-8') as file:
+        recorded = re.findall(r'^ *(\d+) nodes, batch of +(\d+),', file.read(), re.MULTILINE)
+    assert [tuple(map(int, pair)) for pair in recorded] == list(cost.CASES)
     # The one server is busy for 6 ms of each step; 64 have as much left as the workers ask for.
     assert cost.speed_up(0.010, 4e6, 2, costs, 64, 1, 10) == pytest.approx(0.010 / 0.006)
     assert cost.speed_up(0.010, 4e6, 2, costs, 64, 64, 10) == pytest.approx(64 * 0.010 / 0.0304)
