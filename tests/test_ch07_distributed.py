@@ -976,6 +976,15 @@ def test_which_way_survives_a_killed_parameter_server(start, tmp_path, program, 
     assert ('[worker 0] ended' in launched.text()) != recovers
 
 
+def test_the_rate_of_train_and_evaluate_decays_at_each_epoch(monkeypatch):
+    module, asked, decay = load(CHAPTER + 'extras/train_and_evaluate.py'), [], tf.train.exponential_decay
+    monkeypatch.setattr(tf.train, 'exponential_decay', lambda *args: asked.append(args) or decay(*args))
+    with tf.Graph().as_default():
+        module.training(tf.zeros([5, 784]), tf.zeros([5], tf.int32), 1099)
+    (rate, _, steps, factor), = asked
+    assert (rate, steps, factor) == (module.LEARNING_RATE_BASE, 10, module.LEARNING_RATE_DECAY)
+
+
 def test_tf_estimators_names_of_the_tasks(monkeypatch):
     """Its chief is a job of its own: worker 0 is chief, worker 1 is worker 0."""
     if not hasattr(tf, 'estimator'):
