@@ -23,6 +23,7 @@ Takes as long as the program, and two seconds.
 from companion import cli
 
 import argparse
+import contextlib
 import os
 import re
 import signal
@@ -123,7 +124,25 @@ def status_text(code):
     return 'status %d' % code if code >= 0 else 'signal %d (%s)' % (-code, signal.Signals(-code).name)
 
 
-def run_tasks(tasks, clients, enough, logs):
+@contextlib.contextmanager
+def noted_signals():
+    """Give a list of the numbers of the signals that came to end the launcher.
+
+    They are only noted: an exception that comes while a task is started would leave subprocess with its lock held.
+    """
+    signals = []
+    # What nohup has told the launcher to ignore stays ignored.
+    former = {number: signal.signal(number, lambda number, frame: signals.append(number))
+              for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+              if signal.getsignal(number) != signal.SIG_IGN}
+    try:
+        yield signals
+    finally:
+        for number in former:
+            signal.signal(number, former[number])
+
+
+def run_tasks(tasks, clients, enough, logs, signals=()):
     """Run the tasks until all have ended, or the time is over.
 
     Args:
@@ -131,6 +150,7 @@ def run_tasks(tasks, clients, enough, logs):
         clients: names of the tasks for which the others are there.
         enough: any, if the others are needed as long as any client runs, or all.
         logs: folder of the logs.
+        signals: a list; when there is something in it, all tasks are ended.
     Returns:
         Seconds from the last 'Trained N step(s)' line to the last task's end, or None without such a
         line; and which tasks the launcher ended, or an empty text.
@@ -138,12 +158,7 @@ def run_tasks(tasks, clients, enough, logs):
         cli.UserError: a task failed, or the time was over. All tasks have ended then, too.
         KeyboardInterrupt, SystemExit: the launcher was interrupted or ended, and has ended all tasks.
     """
-    trained, signals = [], []
-    # Only noted: an exception that comes while a task is started would leave subprocess with its lock held.
-    # What nohup has told the launcher to ignore stays ignored.
-    former = {number: signal.signal(number, lambda number, frame: signals.append(number))
-              for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-              if signal.getsignal(number) != signal.SIG_IGN}
+    trained = []
 
     def on_line(line):
         if re.match(r'Trained \d+ step', line):
@@ -158,7 +173,7 @@ def run_tasks(tasks, clients, enough, logs):
         running = list(processes)
         while running:
             if signals:
-                raise KeyboardInterrupt if signals[0] == signal.SIGINT else SystemExit(128 + signals[0])
+                break
             for process in list(running):
                 code = process.popen.poll()
                 if code is None:
@@ -192,8 +207,8 @@ def run_tasks(tasks, clients, enough, logs):
             time.sleep(0.05)
     finally:
         stop(processes)
-        for number in former:
-            signal.signal(number, former[number])
+    if signals:
+        raise KeyboardInterrupt if signals[0] == signal.SIGINT else SystemExit(128 + signals[0])
     if lost:
         raise cli.UserError('%s%s; logs in %s' % (', '.join(lost), stopped, logs))
     return time.time() - trained[-1] if trained else None, stopped
@@ -319,15 +334,16 @@ def main(argv=None):
         os.makedirs(logs, exist_ok=True)
     except OSError as error:
         raise cli.UserError('cannot make %s (%s): choose another --logs' % (logs, error.strerror))
-    for run in range(REPEAT):
-        start = time.time()
-        with tempfile.TemporaryDirectory() as fresh:
-            if REPEAT > 1:
-                os.environ['TF_TUTORIAL_RUNS'] = fresh
-            after, stopped = run_tasks(*commands(args.programs, flags), logs)
-        print('Run %d of %d: every %s ended with status 0 after %.1f s%s' % (
-            run + 1, REPEAT, 'worker' if stopped else 'task', time.time() - start,
-            ', %.1f s after the last step' % after if after is not None else ''))
+    with noted_signals() as signals:
+        for run in range(REPEAT):
+            start = time.time()
+            with tempfile.TemporaryDirectory() as fresh:
+                if REPEAT > 1:
+                    os.environ['TF_TUTORIAL_RUNS'] = fresh
+                after, stopped = run_tasks(*commands(args.programs, flags), logs, signals)
+            print('Run %d of %d: every %s ended with status 0 after %.1f s%s' % (
+                run + 1, REPEAT, 'worker' if stopped else 'task', time.time() - start,
+                ', %.1f s after the last step' % after if after is not None else ''))
 
 
 if __name__ == '__main__':

@@ -31,6 +31,11 @@ def pytest_configure(config):
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items):
+    # The jobs of Slurm's cluster come one after the other, and wait most of the time: first, beside all the others.
+    items.sort(key=lambda item: 'test_ch07_slurm' not in item.nodeid)
+
+
 @pytest.fixture(autouse=True)
 def surroundings(tmp_path, monkeypatch):
     """Each test: no user settings, the embedded sample, outputs in a folder of its own."""
@@ -88,7 +93,8 @@ def run_script(capsys):
 
 @pytest.fixture
 def few_images(monkeypatch):
-    """few_images(train, test): the programs find that many images; their batches are still drawn from all."""
+    """few_images(train, test): the programs find so many images to train with, and so many in each of the validation
+    and the test data; batches are still drawn from all."""
     from tensorflow.examples.tutorials.mnist import input_data
     read = input_data.read_data_sets
 

@@ -106,7 +106,7 @@ VGG_16, VGG_19 = (vgg([(2, 64), (2, 128), (n, 256), (n, 512), (n, 512)]) for n i
     ('ResNet V1 152', [60192808, 151424]), ('ResNet V2 101', [44577896 + 2049, 97664]),
     ('VGG 19', [VGG_19[0], 0, VGG_19[1]])])
 def test_recorded_counts_of_the_others(model, counts):
-    """Deeper variants of the networks below, without building them once more."""
+    """Of the deeper variants, which no test builds, the log's counts."""
     with open(os.path.join(ROOT, 'results', 'logs', 'pretrained_networks.log')) as file:
         assert rows(file.read())[model][2:2 + len(counts)] == counts
 
@@ -385,6 +385,25 @@ def test_damaged_checkpoints_are_named(run_script, broken, tmp_path):
         with pytest.raises(cli.UserError, match=words) as error:
             run_script(CLASSIFY, *flags, path)
         assert '\n' not in str(error.value)
+
+
+@pytest.mark.slow
+def test_resnet_with_the_input_that_it_was_trained_on(run_script, tmp_path):
+    pixels = draw(tmp_path / 'wide.png', 512, 768)
+    # 256 pixels of height are each second one; then 224 in the middle.
+    picture = pixels[::2, ::2][16:240, 80:304] - np.array([123.68, 116.78, 103.94])
+    (expected,), _ = make_checkpoint('resnet_v1_50', tmp_path / 'model.ckpt', [picture])
+    out = run_script(
+        CLASSIFY,
+        '--network',
+        'resnet_v1_50',
+        '--checkpoint',
+        tmp_path / 'model.ckpt',
+        '--picture_file',
+        tmp_path / 'wide.png',
+    )
+    check(answers(out), expected)
+    assert 'none is the background' in out
 
 
 def test_pictures_of_all_kinds_are_read(tmp_path):

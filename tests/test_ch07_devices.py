@@ -251,6 +251,15 @@ def test_records_hold_the_images(run_script, tmp_path):
         run_script(QUEUE)
 
 
+@pytest.mark.slow
+@pytest.mark.real_data
+def test_records_hold_all_of_mnist(run_script, tmp_path, real_data):
+    folder = tmp_path / 'runs' / 'ch07_acceleration'
+    out = run_script(RECORDS, '--data_dir', real_data)
+    assert 'Wrote 60000 records, 51.6 MB' in out and 'Wrote 10000 records, 8.6 MB' in out
+    compare_records(os.path.join(real_data, 'mnist'), folder)
+
+
 def compare_records(mnist_dir, folder):
     """Compare with MNIST's own files, not by our reader: by TensorFlow's parser in the graph."""
     import gzip
@@ -964,7 +973,7 @@ def test_input_speed_measures_one_way(way, records, monkeypatch, capsys):
 
 
 def test_xla_that_compiles_nothing_is_no_measurement(records, capsys):
-    """As here, without the flag that makes it compile for CPUs."""
+    """Without TF_XLA_FLAGS, as in this process, it compiles nothing for CPUs."""
     speed = load(SPEED)
     ways = [number for number, way in enumerate(speed.WAYS) if 'xla' in way[4]]
     speed.main(['--measure', str(ways[0]), '--steps', '1', '--warmup', '1'] + records)

@@ -144,6 +144,20 @@ def test_manifests_fit_the_programs(name, program, monkeypatch):
         assert module.TRAINING_STEPS == int(folders['--training_steps'])
 
 
+def test_the_check_of_fields_finds_a_wrong_one():
+    job, = manifests('tfjob-async.yaml')
+    container, = job['spec']['tfReplicaSpecs']['PS']['template']['spec']['containers']
+    container['securityContext']['fsGroup'] = 1000
+    job['spec']['replicas'] = 3
+    assert set(unknown_fields(job)) == {
+        'spec.replicas', 'spec.tfReplicaSpecs.PS.template.spec.containers.securityContext.fsGroup',
+        'spec.tfReplicaSpecs.Worker.template.spec.containers.securityContext.fsGroup'}
+    job['spec']['tfReplicaSpecs']['PS']['restartPolicy'] = 'onFailure'
+    container['args'][1] = 20000
+    container['ports'][0]['containerPort'] = '2222'
+    assert set(wrong_values(job)) == {('restartPolicy', 'onFailure'), ('args', 20000), ('containerPort', '2222')}
+
+
 def test_the_manifests_image_is_the_projects():
     """Its working directory is where the commands are found, its user the pod's."""
     with open(os.path.join(ROOT, 'Dockerfile')) as file:

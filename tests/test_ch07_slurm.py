@@ -295,6 +295,10 @@ def test_flags_then_tf_config_then_slurm(place, monkeypatch, run_script, capsys)
     assert [task[:2] for task in tasks] == [('ps', 0), ('worker', 1), ('worker', 0)]
     assert re.findall('^This is (.*); ps: (.*?)[:;]', capsys.readouterr().out, re.MULTILINE) == [
         ('ps 0, by its flags', 'c'), ('worker 1, by TF_CONFIG', 'b'), ('worker 0, by Slurm', '10.0.0.1')]
+    other = load('ch07_acceleration/extras/train_and_evaluate.py')
+    monkeypatch.setattr(other, 'by_hand', lambda task, mnist: tasks.append(task))
+    other.main(['--by_hand'])
+    assert tasks[-1][:2] == ('worker', 1)
 
 
 # Trainings
@@ -315,7 +319,9 @@ def test_trains_and_ends(submit):
 
 @pytest.mark.slow
 def test_a_job_array_searches_for_a_learning_rate(submit, cluster, tmp_path):
-    """Its first element, on one node, where TensorFlow's own resolver finds the tasks."""
+    """One of its elements, on one node, where TensorFlow's own resolver finds the tasks."""
+    with open(os.path.join(CHAPTER, 'slurm', 'search.sh')) as file:
+        assert re.search(r'--array=0-3\n[^$]*\nrates=\(0.05 0.2 0.8 3.2\)\n', file.read())
     os.symlink(CHAPTER, str(tmp_path / 'ch07_acceleration'))
     out = tmp_path / 'rate1.out'
     job = submit(None, '--training_steps', '100', *SMALL[:4], script=os.path.join(CHAPTER, 'slurm', 'search.sh'),

@@ -42,6 +42,8 @@ def test_each_chapter_has_a_notebook_in_two_editions():
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(sys.version_info < (3, 8), reason='runs on TensorFlow 2.x; on 1.15 `make notebooks` runs them, '
+                    'which a change of their code needs')
 @pytest.mark.parametrize('path', NOTEBOOKS)
 def test_runs_on_the_sample(path, tmp_path):
     # With nothing of the user's own Jupyter.

@@ -31,7 +31,7 @@ def assert_alike(mine, recorded, rel):
 
 
 @pytest.mark.parametrize('path', LOGS, ids=os.path.basename)
-def test_output_is_the_recorded_one(path, request, monkeypatch, shell, run_script):
+def test_output_is_the_recorded_one(path, request, monkeypatch, tmp_path, shell, run_script):
     with open(path, encoding='utf-8') as file:
         text = file.read()
     command = re.match('# command: python (.*)', text).group(1).split()
@@ -43,6 +43,7 @@ def test_output_is_the_recorded_one(path, request, monkeypatch, shell, run_scrip
         assert result.returncode == 0, result.stderr
         mine = result.stdout
     else:
+        monkeypatch.chdir(tmp_path)
         mine = run_script(*command)
     mine, recorded = body(mine), body(text)
     assert len(mine) == len(recorded)

@@ -4,6 +4,7 @@ What has numbers in it has the same on both: they were computed by both.
 """
 import functools
 import hashlib
+import json
 import os
 import re
 import subprocess
@@ -205,17 +206,17 @@ def test_towers_have_the_same_loss(towers, monkeypatch):
 # Checkpoints, from either version to the other
 
 def other():
-    """How to run a program on the other version: 1.15 as make sets it up, or TF1_PYTHON."""
+    """How to run a program on the other version: 1.15 as make sets it up, or TF1_PYTHON, which needs pytest."""
     found = os.environ.get('TF1_PYTHON') or os.path.join(ROOT, '.venv', 'bin', 'python')
     return [found] if os.path.exists(found) else None
 
 
 # Programs one after the other in one process: the folder of each one's outputs, and its command.
 THEIRS = '''
-import os, sys
+import json, os, sys
 from conftest import load, release_locks
 for argument in sys.argv[1:]:
-    os.environ['TF_TUTORIAL_RUNS'], program, *flags = argument.split()
+    os.environ['TF_TUTORIAL_RUNS'], program, *flags = json.loads(argument)
     load(program).main(flags)
     release_locks()
     print('= ended')
@@ -244,7 +245,7 @@ def test_checkpoints_of_either_version_are_evaluated_alike_by_both(
 
     here, there = str(tmp_path / 'here'), str(tmp_path / 'there')
     ours(here, train)
-    done = process(other() + ['-c', THEIRS] + [' '.join(pair) for pair in (
+    done = process(other() + ['-c', THEIRS] + [json.dumps([folder] + command.split()) for folder, command in (
         (here, evaluate), (there, train), (there, evaluate))], PYTHONPATH=os.path.join(ROOT, 'tests'))
     assert done.returncode == 0, done.stderr
     first, _, second = map(numbers, done.stdout.split('= ended\n')[:3])

@@ -175,7 +175,7 @@ def try_fault(fault, limits):
         quick, slow = tests_of(path)
         caught = ''
         for command, runs in ('make test', quick), ('make test-all', slow):
-            if not caught and not all(run(folder, limits.get(tests, 300), *tests) for tests in runs):
+            if not caught and not all(run(folder, limits[tests], *tests) for tests in runs):
                 caught = command
     before = ' '.join(code[start:end].decode().split())
     row = dict(zip(COLUMNS, [path, line, before[:70], ' '.join(after.split()), caught, '']))
@@ -197,8 +197,7 @@ def main():
                    for path in glob.glob(os.path.join(ROOT, pattern)) if not path.endswith('drawings.py'))
     chosen = [fault for fault in draw(paths, args.count, args.seed) if args.only in fault[0]]
     with concurrent.futures.ThreadPoolExecutor(args.jobs) as pool:
-        runs = sorted({tests for fault in chosen for of_command in tests_of(fault[0]) for tests in of_command
-                       if tests[0] != ('test_scripts.py',)})
+        runs = sorted({tests for fault in chosen for of_command in tests_of(fault[0]) for tests in of_command})
         limits = dict(zip(runs, pool.map(without_a_fault, runs)))
         rows = list(pool.map(lambda fault: try_fault(fault, limits), chosen))
     notes = {}

@@ -188,7 +188,7 @@ def rate_curves(pattern):
 
 
 def rates(pattern):
-    """The ends of these curves: {rate: {seed: a dict by name}}, with the last step and the misfit."""
+    """The last row of each of these curves, with its step and the misfit: {rate: {seed: a dict by name}}."""
     found = {}
     for (rate, seed), curve in rate_curves(pattern).items():
         found.setdefault(rate, {})[seed] = dict(curve[max(curve)], step=max(curve))

@@ -39,11 +39,17 @@ print(json.dumps([name for name in sys.argv[1:] if not find_spec(name)]))
 ''', 'import': '''
 import importlib, json, sys
 module = importlib.import_module(sys.argv[1])
+installed = None
 try:
-    import pkg_resources
-    installed = pkg_resources.get_distribution(sys.argv[2]).version
+    from importlib.metadata import version as version_of        # Python 3.8
+except ImportError:
+    def version_of(name):
+        import pkg_resources
+        return pkg_resources.get_distribution(name).version
+try:
+    installed = version_of(sys.argv[2])
 except Exception:
-    installed = None
+    pass
 print(json.dumps([getattr(module, '__version__', installed), installed, getattr(module, '__file__', None)]))
 ''', 'devices': '''
 import json

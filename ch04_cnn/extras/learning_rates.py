@@ -96,10 +96,15 @@ def train(rate, seed, folder, args, evaluator):
                '--learning_rate_base', str(rate), '--seed', str(seed),
                '--training_steps', str(mnist_train.TRAINING_STEPS),
                '--model_save_path', folder] + (['--sample'] if args.sample else ['--data_dir', args.data_dir])
+    # SIGTERM ends the trainer, too, as Ctrl-C does. It is only noted: Popen bears no exception.
+    signals = []
+    former = signal.signal(signal.SIGTERM, lambda number, frame: signals.append(number))
     with open(os.path.join(folder, 'train.log'), 'a') as log:
         trainer = subprocess.Popen(command, cwd=cli.ROOT, stdout=log)
     try:
         while True:
+            if signals:
+                sys.exit(128 + signal.SIGTERM)
             status = trainer.poll()     # before the look at the folder: the last checkpoint is not to be missed
             state = checkpoint.newest(folder)
             for ckpt in state.all_model_checkpoint_paths if state else []:
@@ -121,6 +126,7 @@ def train(rate, seed, folder, args, evaluator):
         if trainer.poll() is None:
             trainer.terminate()
             trainer.wait()
+        signal.signal(signal.SIGTERM, former)
 
 
 def l2_factor(rate, start, end):
@@ -187,8 +193,6 @@ def main(argv=None):
     args = parser.parse(argv)
     cli.set_constants(vars(mnist_train), args)
 
-    # At Ctrl-C, and so at SIGTERM, too, the trainer is ended with this program.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     figures.check(args.picture)
     mnist = input_data.read_data_sets(args.data_dir, one_hot=True)
     evaluator = Evaluator(mnist)
