@@ -141,6 +141,12 @@ def test_the_first_accuracy_of_article_2():
             lowest, middle, highest, spread, rows['learning rate 0.0125'][2], rows['the same initial weights'][4]))
 
 
+def lenet_at_001():
+    """The mean test accuracy of article 4's network at the default rate, on 1.15 and on 2.x."""
+    return '%.4f' % report.mean([run[30000] for run in report.of_seeds('lenet-eval', report.TEST_LINE)] + [
+        run['test'] for run in report.rates('tf2-lenet-rate-.*')[0.01].values()])
+
+
 def test_the_readmes_have_the_figures_of_the_logs():
     means = {(program, epoch): report.mean(map(float, ours + new))
              for program, epoch, _, ours, new in report.interface_rows()}
@@ -149,7 +155,7 @@ def test_the_readmes_have_the_figures_of_the_logs():
     wanted = [
         '%.4f' % report.mean(run[10000] for run in report.of_seeds('mnist_fc', report.FC_TEST_LINE)),
         '%.4f' % report.mean(run[30000] for run in report.of_seeds('mnist_eval_once', report.TEST_LINE)),
-        '%.4f' % report.mean(run[30000] for run in report.of_seeds('lenet-eval', report.TEST_LINE)),
+        lenet_at_001(),
         '%.4f' % report.mean(run['test'] for run in report.rates('tf2-lenet-rate-.*')[0.05].values()),
         '%.2f' % report.mean(report.perplexities(seed)[2] for seed in report.seeds_of('ptb_word_lm')),
         '%.4f' % float(report.last('contrib_learn_cnn-seed1', 'Accuracy: (.*)')), '%.4f' % means['tflearn_cnn', 1],
@@ -211,6 +217,7 @@ def test_article_4_at_several_rates():
     for page in 'README', 'ch04_cnn/README', 'ERRATA', 'RESULTS':
         for language in '.md', '.zh-CN.md':
             assert '%.4f' % accuracy in read(page + language)
+    assert all(lenet_at_001() in read('ch04_cnn/README' + language) for language in ('.md', '.zh-CN.md'))
     for page in 'RESULTS.md', 'RESULTS.zh-CN.md':
         assert '%.2f' % mean(run['l2_loss'] + run['cross_entropy'] for run in fast) in read(page)
 
