@@ -17,7 +17,7 @@ help:
 	@echo 'make clean        delete .venv, .venv-*, .python37 and caches; data, checkpoints and pictures stay'
 	@echo
 	@echo 'For who changes something (MAINTAINING.md):'
-	@echo 'make test-all     run all tests, on TensorFlow 1.15 and on 2.x; twenty minutes'
+	@echo 'make test-all     run all tests, on TensorFlow 1.15 and on 2.x; 17 minutes'
 	@echo 'make lint         check the code with ruff'
 	@echo 'make site         build the companion as a site, in build/site, which a browser opens without a server'
 	@echo 'make notebooks    run the notebooks on the real data, and store what they show; NOTEBOOKS=ch02 for one'
