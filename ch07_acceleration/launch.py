@@ -128,7 +128,7 @@ def status_text(code):
 def noted_signals():
     """Give a list of the numbers of the signals that came to end the launcher.
 
-    They are only noted: an exception that comes while a task is started would leave subprocess with its lock held.
+    The handler raises nothing: an exception while a task is being started can leave it running, or hang the launcher.
     """
     signals = []
     # What nohup has told the launcher to ignore stays ignored.

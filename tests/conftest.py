@@ -32,7 +32,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(items):
-    # The jobs of Slurm's cluster come one after the other, and wait most of the time: first, beside all the others.
+    # Slurm's tests mostly wait: they start first, and the others run beside them.
     items.sort(key=lambda item: 'test_ch07_slurm' not in item.nodeid)
 
 

@@ -146,7 +146,7 @@ def test_trains_resumes_and_names_a_damaged_checkpoint(name, first, layers, want
     last = run('--training_steps', 5, flag, new)
     assert accuracy(last) == accuracy(more) and 'Resuming' not in last
     assert 'Already trained for 5 steps; not used: %s %s (it was %s)' % (flag, new, old) in last
-    # After a whole training, too, Ctrl-C is whose it was.
+    # Ctrl-C has its former handler again.
     assert signal.getsignal(signal.SIGINT) == handler
     damage(tf.train.latest_checkpoint(str(folder)) + '.data-00000-of-00001')
     with pytest.raises(cli.UserError, match='cannot read the checkpoint .*model.ckpt-5: it is damaged'):
@@ -607,7 +607,7 @@ def test_progress_is_the_librarys_and_nothing_else_is_on_stderr(shell):
 
 @pytest.mark.slow
 def test_tflearn_learns(run_script, few_images):
-    """Of the others, the tests of resuming have the biases after three seeded steps."""
+    """Slim and tf.contrib.learn: their biases after three steps are in the test of resuming."""
     few_images(10 ** 6, 300)
     assert accuracy(run_script(CHAPTER + 'tflearn_cnn.py', '--seed', 1, '--n_epoch', 1)) > 0.3, 'guessing is 0.1'
 

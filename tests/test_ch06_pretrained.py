@@ -106,7 +106,7 @@ VGG_16, VGG_19 = (vgg([(2, 64), (2, 128), (n, 256), (n, 512), (n, 512)]) for n i
     ('ResNet V1 152', [60192808, 151424]), ('ResNet V2 101', [44577896 + 2049, 97664]),
     ('VGG 19', [VGG_19[0], 0, VGG_19[1]])])
 def test_recorded_counts_of_the_others(model, counts):
-    """Of the deeper variants, which no test builds, the log's counts."""
+    """The log's counts for deeper variants, which no test builds."""
     with open(os.path.join(ROOT, 'results', 'logs', 'pretrained_networks.log')) as file:
         assert rows(file.read())[model][2:2 + len(counts)] == counts
 

@@ -860,7 +860,7 @@ def test_time_limit(launcher, tmp_path, monkeypatch):
 @pytest.mark.parametrize('number, error', [
     (signal.SIGTERM, SystemExit), (signal.SIGHUP, SystemExit), (signal.SIGINT, KeyboardInterrupt)])
 def test_a_signal_while_a_task_is_started(launcher, tmp_path, monkeypatch, number, error):
-    """An exception inside Popen could leave the task unknown, and subprocess with its lock held for ever."""
+    """Raised by the handler, an exception once hung the launcher, or left a task running."""
     popen, started, before = subprocess.Popen, [], signal.getsignal(number)
     signal.signal(number, signal.SIG_DFL)
 

@@ -418,7 +418,7 @@ def test_scancel_and_the_time_limit(submit, cluster):
     again = submit('dist_mnist_sync.py', *ENDLESS, sbatch=['--time=1'])
     assert int(again.wait_for(RESUMED).group(1)) >= 50
     again.wait_for('^After .* of worker 1')
-    # Stopped, it stalls them all: for the rest of the minute the processors are free for other tests.
+    # A stopped worker stalls the training, and leaves the processors to other tests until the time is over.
     os.kill(again.tasks()[2], signal.SIGSTOP)
     assert again.end()[0] == 'TIMEOUT' and 'DUE TO TIME LIMIT' in again.text()
 

@@ -117,7 +117,7 @@ def tests_of(path):
     A run is the files of tests, the marks that they need to have, and a part of their names.
     """
     chapter, name = path.split('/')[0], os.path.splitext(os.path.basename(path))[0]
-    if chapter == 'ch07_acceleration':           # whose tests take longest: those of the first half or of the second
+    if chapter == 'ch07_acceleration':           # its tests take longest: only those of the program's half
         half = 'devices' if re.match('device|mnist_to|multi_gpu|input_speed', name) else 'distributed'
         tests = 'test_ch07_%s.py' % ('slurm' if 'slurm' in name else half),
     else:

@@ -96,7 +96,7 @@ def train(rate, seed, folder, args, evaluator):
                '--learning_rate_base', str(rate), '--seed', str(seed),
                '--training_steps', str(mnist_train.TRAINING_STEPS),
                '--model_save_path', folder] + (['--sample'] if args.sample else ['--data_dir', args.data_dir])
-    # SIGTERM ends the trainer, too, as Ctrl-C does. It is only noted: Popen bears no exception.
+    # SIGTERM ends the trainer, too. The handler raises nothing: the trainer could be left running.
     signals = []
     former = signal.signal(signal.SIGTERM, lambda number, frame: signals.append(number))
     with open(os.path.join(folder, 'train.log'), 'a') as log:
