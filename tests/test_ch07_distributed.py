@@ -610,22 +610,22 @@ def test_sync_replicas_optimizer_is_a_class_and_the_device_setter_a_function():
 
 def test_trains_and_ends(start):
     launched = start(LAUNCH, CHAPTER + 'dist_mnist_async.py', '--workers', 2, '--',
-                     '--training_steps', 600, *SMALL)
+                     '--training_steps', 1000, *SMALL)
     assert_ended_well(launched, tasks_of(1, 2))
     step, value = accuracy(launched)
-    # Each worker stops at its first step that has begun after 598 or more: at most two too many.
-    assert 600 <= step <= 604
-    # The sample's digits; article 3's program has 0.9 after 2002 such steps.
+    # Each worker stops at its first step that has begun after 998 or more: at most two too many.
+    assert 1000 <= step <= 1004
+    # On the sample 60 trainings like this one ended at 0.77 or more; after 300 steps, at 0.64 or more.
     assert value > 0.7
     assert launched.text().count('Note: this is the embedded sample') == 1
 
 
 @pytest.mark.slow
 def test_the_synchronous_program_trains_and_ends(start):
-    launched = start(LAUNCH, 'dist_mnist_sync.py', '--workers', 2, '--', '--training_steps', 300, *SMALL)
+    launched = start(LAUNCH, 'dist_mnist_sync.py', '--workers', 2, '--', '--training_steps', 1000, *SMALL)
     assert_ended_well(launched, tasks_of(1, 2))
     step, value = accuracy(launched)
-    assert step == 300 and value > 0.7
+    assert step == 1000 and value > 0.7
 
 
 @pytest.mark.parametrize('program', PROGRAMS)

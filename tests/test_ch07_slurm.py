@@ -171,20 +171,32 @@ class Job:
                 found[int(variables[b'SLURM_PROCID'])] = int(path.split('/')[2])
         return found
 
+    def steps(self):
+        """The titles of the daemons that still watch over this job's script or its tasks."""
+        titles = self.slurm.run('ps', '-eo', 'args').splitlines()
+        return [title for title in titles if title.startswith('slurmstepd: [%s.' % self.number)]
+
     def kill(self, task):
         os.kill(self.tasks()[task], signal.SIGKILL)
 
-    def wait_for_step(self, step):
-        """Wait for a line of this global step or a later one: the checkpoint of step 50 is then there, or soon."""
-        while int(self.wait_for(r'^After (\d+) training step').group(1)) < step:
-            time.sleep(0.2)
+    def wait_for_checkpoint(self):
+        """Wait until the checkpoint of step 50 or of a later one is whole."""
+        def saved():
+            assert self.field('JobState') in ('PENDING', 'CONFIGURING', 'RUNNING'), self.text()
+            paths = glob.glob(os.environ['TF_TUTORIAL_RUNS'] + '/**/checkpoint', recursive=True)
+            return [path for path in paths if int(re.search(r'-(\d+)"', open(path).readline()).group(1)) >= 50]
+        self.slurm.wait_for(saved)
 
     def wait_until_queued_again(self):
         self.slurm.wait_for(lambda: self.field('Restarts') == '1' and self.field('JobState') == 'PENDING')
 
     def start_again(self):
-        """Wait until it is queued again, and start it now; by itself it would wait two minutes."""
+        """Start it now that it is queued again; by itself it would wait two minutes.
+
+        Only once nothing is left of its first run, whose script would else report its status for the second one.
+        """
         self.wait_until_queued_again()
+        self.slurm.wait_for(lambda: not self.steps())
         self.slurm.run('scontrol', 'update', 'JobId=' + self.number, 'StartTime=now')
 
     def accuracy(self):
@@ -311,8 +323,8 @@ def assert_trained(job, steps):
 
 @pytest.mark.slow
 def test_trains_and_ends(submit):
-    job = submit('dist_mnist_in_graph.py', '--training_steps', '300', *SMALL, sbatch=['--ntasks=4'], PS='2')
-    assert_trained(job, 300)
+    job = submit('dist_mnist_in_graph.py', '--training_steps', '1000', *SMALL, sbatch=['--ntasks=4'], PS='2')
+    assert_trained(job, 1000)
     assert job.text().count(', by Slurm; ps: 127.0.0.1:') == 4
     assert len(re.findall('^ps [01] ends: all workers are done$', job.text(), re.MULTILINE)) == 2
 
@@ -348,7 +360,7 @@ def test_a_killed_worker_that_is_not_needed(submit):
 def test_a_killed_worker_and_a_killed_server_of_a_synchronous_training(submit):
     """All end after --wait_secs, and so does the job; submitted again, it resumes from the last checkpoint."""
     job = submit('dist_mnist_sync.py', *ENDLESS, '--wait_secs', '20')
-    job.wait_for_step(51)
+    job.wait_for_checkpoint()
     job.kill(2)
     assert job.end() == ('FAILED', '1')
     assert 'error: worker 1 did not answer for 20 s' in job.text()
@@ -363,7 +375,7 @@ def test_a_killed_worker_and_a_killed_server_of_a_synchronous_training(submit):
 def test_a_killed_chief(submit):
     """The job ends with its status; with RETRIES it is queued again, and resumes from the last checkpoint."""
     job = submit('dist_mnist_async.py', *ENDLESS, RETRIES='1')
-    job.wait_for_step(51)
+    job.wait_for_checkpoint()
     job.kill(1)
     job.start_again()
     assert int(job.wait_for(RESUMED).group(1)) >= 50
@@ -388,7 +400,7 @@ def parent(process):
 def test_a_killed_slurmd(submit, cluster):
     """Its node is down after SlurmdTimeout; Slurm queues the job again by itself, and it goes on elsewhere or later."""
     job = submit('dist_mnist_async.py', *ENDLESS, '--wait_secs', '20')
-    job.wait_for_step(51)
+    job.wait_for_checkpoint()
     before = job.wait_for('ps: (.*);', 3).group(1)
     stepd = parent(parent(job.tasks()[2]))
     slurmd = cluster.daemons.pop('slurmd n2')
@@ -412,7 +424,7 @@ def test_a_killed_slurmd(submit, cluster):
 @pytest.mark.slow
 def test_scancel_and_the_time_limit(submit, cluster):
     job = submit('dist_mnist_sync.py', *ENDLESS)
-    job.wait_for_step(51)
+    job.wait_for_checkpoint()
     cluster.run('scancel', job.number)
     assert job.end()[0] == 'CANCELLED', job.text()
     again = submit('dist_mnist_sync.py', *ENDLESS, sbatch=['--time=1'])
