@@ -12,22 +12,13 @@ from companion import cli, figures
 
 import os
 
-from matplotlib import font_manager, ft2font, patches
+from matplotlib import patches
 from matplotlib.figure import Figure
 
 FOLDER = 'runs/ch01_intro'          # of the picture
 # From the outermost field to the innermost: its English and Chinese name, and a program that belongs to it.
 FIELDS = [('artificial intelligence', '人工智能', ''), ('machine learning', '机器学习', 'spam_filter.py'),
           ('deep learning', '深度学习', 'learned_features.py')]
-
-
-def chinese_font():
-    """A font that has all the characters of the Chinese names, or None."""
-    wanted = set(map(ord, ''.join(chinese for _, chinese, _ in FIELDS)))
-    for font in font_manager.fontManager.ttflist:       # Last Resort draws each character as a box
-        if 'LastResort' not in font.name.replace(' ', '') and os.path.exists(font.fname) and \
-                wanted <= set(ft2font.FT2Font(font.fname).get_charmap()):
-            return font_manager.FontProperties(fname=font.fname)
 
 
 def draw(font):
@@ -53,9 +44,7 @@ def main(argv=None):
     parser.add_argument('--language', default='en', choices=['en', 'zh'],
                         help='language of the names (default: %(default)s)')
     args = parser.parse(argv)
-    font = chinese_font() if args.language == 'zh' else None
-    if args.language == 'zh' and not font:
-        print('No font with the Chinese characters was found: the names are in English')
+    font = figures.chinese_font(chinese for _, chinese, _ in FIELDS) if args.language == 'zh' else None
     figures.save(draw(font), os.path.join(args.folder, 'figure3.png'))
 
 

@@ -12,7 +12,7 @@ from companion import cli, figures
 
 import os
 
-from matplotlib import font_manager, ft2font, patches
+from matplotlib import patches
 from matplotlib.figure import Figure
 
 from ch02_mnist_basics import forward_by_hand
@@ -27,15 +27,6 @@ CHINESE = {
     'forward pass:\nthe predictions': '前向传播：\n得到预测值',
     'loss: how far from\nthe right answers': '损失函数：\n与正确答案的差距',
     'back-propagation:\nupdate the parameters': '反向传播：\n更新参数'}
-
-
-def chinese_font():
-    """A font that has all the characters of CHINESE, or None."""
-    wanted = set(map(ord, ''.join(CHINESE.values()))) - {ord('\n')}
-    for font in font_manager.fontManager.ttflist:       # Last Resort draws each character as a box
-        if 'LastResort' not in font.name.replace(' ', '') and os.path.exists(font.fname) and \
-                wanted <= set(ft2font.FT2Font(font.fname).get_charmap()):
-            return font_manager.FontProperties(fname=font.fname)
 
 
 class Drawing:
@@ -119,9 +110,7 @@ def main(argv=None):
     parser.add_argument('--language', default='en', choices=['en', 'zh'],
                         help='language of the labels (default: %(default)s)')
     args = parser.parse(argv)
-    font = chinese_font() if args.language == 'zh' else None
-    if args.language == 'zh' and not font:
-        print('No font with the Chinese characters was found: the labels are in English')
+    font = figures.chinese_font(CHINESE.values()) if args.language == 'zh' else None
     for number, draw in (2, neuron), (3, network), (4, training_loop):
         figures.save(draw(font), os.path.join(args.folder, 'figure%d.png' % number))
 

@@ -12,10 +12,8 @@ from companion import cli, figures
 
 import itertools
 import os
-import sys
 
 import matplotlib.figure
-import matplotlib.font_manager
 import numpy as np
 import tensorflow as tf
 
@@ -30,15 +28,6 @@ CHINESE = {         # the article's terms
     'bias': '偏置项', 'stride': '步长', 'max pooling': '最大池化层', 'average pooling': '平均池化层',
     'top left': '左上角', 'bottom left': '左下角', 'top right': '右上角', 'bottom right': '右下角'}
 FONT = {'fontproperties': None}     # of the labels, where they are Chinese
-
-
-def chinese_font():
-    """Return a font that has the characters of CHINESE, or None and say so on stderr."""
-    wanted = set(map(ord, ''.join(CHINESE.values())))
-    for path in sorted(font.fname for font in matplotlib.font_manager.fontManager.ttflist):
-        if wanted <= set(matplotlib.font_manager.get_font(path).get_charmap()):
-            return matplotlib.font_manager.FontProperties(fname=path)
-    print('no font with the Chinese characters was found: the labels are in English', file=sys.stderr)
 
 
 def canvas(left, right, bottom, top):
@@ -164,7 +153,7 @@ def main(argv=None):
     parser.add_argument('--language', choices=['en', 'zh'], default='en', help='of the labels (default: en)')
     parser.add_argument('--picture', default='runs/ch04_cnn', metavar='DIR', help='folder of the pictures')
     args = parser.parse(argv)
-    FONT['fontproperties'] = chinese_font() if args.language == 'zh' else None
+    FONT['fontproperties'] = figures.chinese_font(CHINESE.values()) if args.language == 'zh' else None
 
     nodes = np.array(filter_walk.MATRIX)
     padded, colours = np.pad(nodes, [(1, 0), (1, 0)], 'constant'), np.full([4, 4], WHITE)

@@ -12,7 +12,7 @@ from companion import cli, figures
 
 import os
 
-from matplotlib import font_manager, ft2font, patches, rc_context
+from matplotlib import patches, rc_context
 from matplotlib.figure import Figure
 
 FOLDER = 'runs/ch05_rnn_ptb/'
@@ -26,15 +26,6 @@ CHINESE = {
     'Figure 5: an LSTM cell': '图 5：LSTM 单元', 'forget gate': '遗忘门', 'input gate': '输入门',
     'output gate': '输出门', 'new values': '新信息',
     'The gates see $x_t$ and $h_{t-1}$, not $c_{t-1}$.': '门的输入是 $x_t$ 和 $h_{t-1}$，没有 $c_{t-1}$'}
-
-
-def chinese_font():
-    """Return the name of an installed font that has all characters of CHINESE, or None."""
-    needed = set(map(ord, ''.join(CHINESE.values())))
-    for font in font_manager.fontManager.ttflist:
-        if 'LastResort' not in font.name.replace(' ', '') and os.path.exists(font.fname) and \
-                needed <= set(ft2font.FT2Font(font.fname).get_charmap()):
-            return font.name
 
 
 def box(axes, x, y, text, colour='lightblue', width=0.8, style='round,pad=0.05', height=0.5):
@@ -148,10 +139,8 @@ def main(argv=None):
                 for function in (rnn, translation, lstm_cell)}
     for path in pictures:
         figures.check(path)
-    font = chinese_font() if args.language == 'zh' else None
-    if args.language == 'zh' and not font:
-        print('No installed font has the Chinese characters (Noto Sans CJK has): labels in English.')
-    with rc_context({'font.family': font} if font else {}):
+    font = figures.chinese_font(CHINESE.values()) if args.language == 'zh' else None
+    with rc_context({'font.family': font.get_name()} if font else {}):
         for path, function in pictures.items():
             figures.save(function(bool(font)), path)
 

@@ -1,4 +1,4 @@
-"""Save pictures: whole or not at all, and never over a file that these programs did not make."""
+"""Pictures: saved whole or not at all, never over a file of someone else's; and a font for Chinese labels."""
 from companion.errors import UserError
 
 import errno
@@ -50,3 +50,14 @@ def save(figure, path):
         os.unlink(part)
         raise
     print('Saved %s' % path)
+
+
+def chinese_font(labels):
+    """Return the FontProperties of an installed font that has every character of the labels, or None and say so."""
+    from matplotlib import font_manager, ft2font
+    wanted = set(map(ord, ''.join(labels))) - {ord('\n')}
+    for font in font_manager.fontManager.ttflist:       # Last Resort draws each character as a box
+        if 'LastResort' not in font.name.replace(' ', '') and os.path.exists(font.fname) and \
+                wanted <= set(ft2font.FT2Font(font.fname).get_charmap()):
+            return font_manager.FontProperties(fname=font.fname)
+    print('No installed font has the Chinese characters (Noto Sans CJK has): the labels are in English')

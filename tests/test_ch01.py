@@ -14,7 +14,6 @@ import types
 import numpy as np
 import pytest
 import tensorflow as tf
-from matplotlib import font_manager
 from matplotlib import image as png
 
 from conftest import ROOT, load
@@ -276,24 +275,6 @@ def test_drawings(run_script, tmp_path, drawn):
         assert inner[1] + smaller_height / 2 < outer[1] + height / 2
     for text, (centre, _, height) in zip([axes.texts[0], axes.texts[2], axes.texts[4]], ellipses):
         assert abs(text.get_position()[1] - centre[1]) < height / 2
-
-
-def test_drawings_in_chinese_where_there_is_a_font(run_script, drawn, monkeypatch):
-    flags = 'ch01_intro/drawings.py', '--language', 'zh'
-    font = font_manager.FontEntry(fname=font_manager.findfont('DejaVu Sans'), name='DejaVu Sans')
-    last_resort = font_manager.FontEntry(fname=font.fname, name='Last Resort High-Efficiency')
-    monkeypatch.setattr(font_manager.fontManager, 'ttflist', [font])
-    assert run_script(*flags).startswith('No font with the Chinese characters was found: ')
-    module = load(flags[0])
-    # Names that the font has.
-    module.FIELDS = [('one', '\u03b1', ''), ('two', '\u03b2', '')]
-    monkeypatch.setattr(font_manager.fontManager, 'ttflist', [last_resort])
-    assert module.chinese_font() is None
-    monkeypatch.setattr(font_manager.fontManager, 'ttflist', [last_resort, font])
-    module.main(['--language', 'zh'])
-    texts = [[text.get_text() for text in figure.axes[0].texts] for figure in drawn]
-    assert texts[0][0] == 'artificial intelligence' and texts[1] == ['\u03b1', '', '\u03b2', '']
-    assert drawn[1].axes[0].texts[0].get_fontproperties().get_file() == font.fname
 
 
 @pytest.mark.parametrize('name', ['spam_filter', 'learned_features', 'perceptron', 'ilsvrc_errors'])

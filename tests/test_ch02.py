@@ -8,7 +8,6 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
-from matplotlib import font_manager
 from matplotlib import image as png
 
 from conftest import load
@@ -175,25 +174,6 @@ def test_drawings(run_script, tmp_path, drawn):
     places = {text.split('\n')[0]: np.array(place) for text, place in network}
     assert places['0.4'] == pytest.approx(0.67 * places['$x_1$'] + 0.33 * places['$a_{13}$'])
     assert places['-0.6'] == pytest.approx((places['$a_{11}$'] + places['$Y$']) / 2)
-
-
-def test_drawings_in_chinese_where_there_is_a_font(run_script, drawn, monkeypatch):
-    flags = 'ch02_mnist_basics/drawings.py', '--language', 'zh'
-    font = font_manager.FontEntry(fname=font_manager.findfont('DejaVu Sans'), name='DejaVu Sans')
-    last_resort = font_manager.FontEntry(fname=font.fname, name='Last Resort High-Efficiency')
-    monkeypatch.setattr(font_manager.fontManager, 'ttflist', [font])
-    assert run_script(*flags).startswith('No font with the Chinese characters was found: ')
-    module = load(flags[0])
-    # Labels that the font has.
-    module.CHINESE = {label: '\u03b1\n' for label in module.CHINESE}
-    monkeypatch.setattr(font_manager.fontManager, 'ttflist', [last_resort])
-    assert module.chinese_font() is None
-    monkeypatch.setattr(font_manager.fontManager, 'ttflist', [last_resort, font])
-    module.main(['--language', 'zh'])
-    texts = [[text.get_text() for text in figure.axes[0].texts] for figure in drawn]
-    assert 'input' in texts[0] and 'input' not in texts[3] and texts[3].count('\u03b1\n') == 6
-    assert texts[5].count('\u03b1\n') == 4
-    assert drawn[3].axes[0].texts[0].get_fontproperties().get_file() == font.fname
 
 
 # Back-propagation

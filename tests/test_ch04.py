@@ -13,7 +13,6 @@ import sys
 import time
 import types
 
-import matplotlib.font_manager
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -573,27 +572,6 @@ def test_drawings(run_script):
     assert words(drawn['figure7.png']) == [
         'input\n32 x 32 x 1', 'convolution\n28 x 28 x 6', 'pooling\n14 x 14 x 6', 'convolution\n10 x 10 x 16',
         'pooling\n5 x 5 x 16', 'fully connected\n120', 'fully connected\n84', 'fully connected\n10']
-
-
-def test_drawings_in_chinese_where_a_font_has_it(monkeypatch, capsys):
-    manager = matplotlib.font_manager.fontManager
-    monkeypatch.setattr(manager, 'ttflist', [font for font in manager.ttflist if font.name == 'DejaVu Sans'])
-    module = load('ch04_cnn/drawings.py')
-    for name in 'networks', 'unit_node_matrix', 'walk', 'lenet5':
-        monkeypatch.setattr(module, name, lambda *args: None)
-    monkeypatch.setattr(figures, 'save', lambda figure, path: print(words(figure) if figure else ''))
-    module.main(['--language', 'zh'])
-    out, err = capsys.readouterr()
-    assert err == 'no font with the Chinese characters was found: the labels are in English\n'
-    assert 'max pooling' in out
-    # DejaVu has Greek.
-    module.CHINESE = {name: 'αβγ' for name in module.CHINESE}
-    module.main(['--language', 'zh'])
-    out, err = capsys.readouterr()
-    assert err == '' and "'12.5', 'αβγ', 'αβγ', 'αβγ']" in out and 'pooling' not in out
-    assert module.FONT['fontproperties'].get_file().endswith('.ttf')
-    module.main([])
-    assert 'max pooling' in capsys.readouterr().out
 
 
 def test_the_recorded_losses_are_near_the_print():

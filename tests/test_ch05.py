@@ -278,32 +278,6 @@ def test_drawings(run_script, tmp_path, monkeypatch):
     # Figure 5: three gates.
     assert english.count(r'$\sigma$') == 3 and english.count('tanh') == 2 and english.count('×') == 3
 
-    # No font: one line says so, and the labels are English. A font: Chinese.
-    saved = []
-    def save(figure, path):
-        last = figure.axes[0].texts[-1]
-        saved.append((os.path.basename(path), last.get_text(), last.get_fontfamily()))
-    monkeypatch.setattr(module.figures, 'save', save)
-    for font, lines, text in (None, 1, 'sum of the losses'), ('DejaVu Serif', 0, '损失之和'):
-        monkeypatch.setattr(module, 'chinese_font', lambda: font)
-        out = run_main_of(module, '--folder', tmp_path, '--language', 'zh')
-        assert out.count('labels in English') == lines
-        assert [name for name, _, _ in saved[-3:]] == names and saved[-3][1] == text
-        assert (saved[-1][2] == [font]) == bool(font)
-
-
-def test_a_font_for_the_drawings_has_all_characters(monkeypatch):
-    module = load(CHAPTER + 'drawings.py')
-    monkeypatch.setattr(module, 'CHINESE', {'input': 'in'})
-    fonts = [types.SimpleNamespace(name=name, fname=path) for name, path in (
-        ('Last Resort', module.font_manager.findfont('DejaVu Sans')), ('Gone', '/no/such/font.ttf'),
-        ('DejaVu Sans', module.font_manager.findfont('DejaVu Sans')))]
-    monkeypatch.setattr(module.font_manager.fontManager, 'ttflist', fonts)
-    fonts[0].name = 'LastResort'
-    assert module.chinese_font() == 'DejaVu Sans'
-    monkeypatch.setattr(module, 'CHINESE', {'input': '输入'})
-    assert module.chinese_font() is None
-
 
 def test_truncation_drops_gradients_and_prevents_no_vanishing():
     """5.27"""

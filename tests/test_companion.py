@@ -10,6 +10,9 @@ import matplotlib.figure
 import numpy as np
 import pytest
 import tensorflow as tf
+from matplotlib import font_manager
+
+from conftest import load
 
 
 def test_constants_become_flags_and_take_their_values():
@@ -201,3 +204,35 @@ def test_settings_that_a_finished_training_does_not_use_are_named(tmp_path, caps
     assert settings(tmp_path, capsys, 0, False, rate=0.3, seed=None) == ''
     (tmp_path / 'settings.json').write_text('{damaged')
     assert settings(tmp_path, capsys, 5, False, rate=0.3, seed=None) == ''
+
+
+def test_a_font_has_all_the_characters_of_the_labels(monkeypatch, capsys):
+    path = font_manager.findfont('DejaVu Sans')
+    has = font_manager.FontEntry(fname=path, name='DejaVu Sans')
+    monkeypatch.setattr(font_manager.fontManager, 'ttflist', [
+        font_manager.FontEntry(fname=path, name='Last Resort High-Efficiency'),
+        font_manager.FontEntry(fname='/no/such/font.ttf', name='gone'), has])
+    assert figures.chinese_font(['ab\n', '\u03b1']).get_file() == path
+    assert capsys.readouterr().out == '' and figures.chinese_font(['\u03b1', '\u8f93']) is None
+    assert capsys.readouterr().out.startswith('No installed font has the Chinese characters')
+    font_manager.fontManager.ttflist.remove(has)
+    assert figures.chinese_font(['a']) is None, 'each character would be a box'
+
+
+@pytest.mark.parametrize('chapter', ['ch01_intro', 'ch02_mnist_basics', 'ch04_cnn', 'ch05_rnn_ptb'])
+def test_drawings_in_chinese_where_there_is_a_font(chapter, monkeypatch):
+    module, saved, asked = load(chapter + '/drawings.py'), [], []
+    labels = getattr(module, 'CHINESE', None) or {english: chinese for english, chinese, _ in module.FIELDS}
+    font = font_manager.FontProperties(fname=font_manager.findfont('DejaVu Serif'))
+    monkeypatch.setattr(figures, 'save', lambda figure, path: saved.extend(figure.axes[0].texts))
+    for found in font, None:
+        monkeypatch.setattr(figures, 'chinese_font', lambda labels: asked.append(set(labels)) or found)
+        del saved[:]
+        module.main(['--language', 'zh'])
+        text = '\n'.join(label.get_text() for label in saved)
+        shown, hidden = (labels.values(), labels) if found else (labels, labels.values())
+        assert [label for label in shown if label not in text] == []
+        assert not set(hidden) & set(text.split('\n'))
+        fonts = {label.get_fontproperties().get_name() for label in saved if label.get_text() in labels.values()}
+        assert fonts == ({'DejaVu Serif'} if found else set())
+    assert asked == [set(labels.values())] * 2
