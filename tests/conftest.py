@@ -16,6 +16,8 @@ os.environ['PYTHONPATH'] = os.pathsep.join([ROOT] + [p for p in [os.environ.get(
 # TensorFlow 2.x's own kernels on every processor: oneDNN's, on by default where there is AVX-512 VNNI, fuse operations,
 # name them differently, and do not refuse what the others refuse.
 os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '0')
+# On the processor: several tests at once would each take nearly all of a GPU's memory, and compute other digits.
+os.environ.setdefault('CUDA_VISIBLE_DEVICES', '-1')
 
 # The user's data, before `surroundings` below hides it from the tests.
 USER_DATA = os.environ.get('TF_TUTORIAL_DATA')

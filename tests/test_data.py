@@ -223,7 +223,7 @@ def test_two_programs_make_the_sample_at_once(cache):
     programs = [subprocess.Popen([sys.executable, '-c', code], stdout=subprocess.PIPE,
                                  stderr=subprocess.PIPE, universal_newlines=True) for _ in range(2)]
     for running in programs:
-        out, err = running.communicate(timeout=60)
+        out, err = running.communicate()
         assert (running.returncode, out) == (0, '%s\n' % (cache / 'sample' / 'ptb')), err
     assert not any(sample.faults(str(cache / 'sample')).values())
     assert sorted(os.listdir(str(cache / 'sample'))) == ['SHA256SUMS', 'mnist', 'ptb']

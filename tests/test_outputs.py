@@ -30,6 +30,7 @@ def assert_alike(mine, recorded, rel):
     assert numbers[0] == pytest.approx(numbers[1], rel=rel, abs=1e-5), mine
 
 
+@pytest.mark.timeout(900)        # predefined_models.py trains for three minutes
 @pytest.mark.parametrize('path', LOGS, ids=os.path.basename)
 def test_output_is_the_recorded_one(path, request, monkeypatch, tmp_path, shell, run_script):
     with open(path, encoding='utf-8') as file:

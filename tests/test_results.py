@@ -2,7 +2,6 @@
 from companion import cli, printed
 
 import glob
-import importlib
 import os
 import re
 import shutil
@@ -16,7 +15,7 @@ import pytest
 import benchmark
 import report
 import reproduce
-from conftest import ROOT
+from conftest import ROOT, load
 
 
 def read(name):
@@ -208,7 +207,7 @@ def test_article_4_at_several_rates():
     assert mean(run['misfit'] for run in full[0.01].values()) < misfit
     assert scan[0.02][1]['misfit'] == min(run[1]['misfit'] for run in scan.values()) and scan[0.3][1]['test'] < 0.12
     # The L2 loss that 0.01 comes to by decay alone, beside the readers' reports.
-    rates = importlib.import_module('ch04_cnn.extras.learning_rates')
+    rates = load('ch04_cnn/extras/learning_rates.py')
     for step in 60000, 80000:
         l2 = full[0.01][1]['l2_loss'] * rates.l2_factor(0.01, 30000, step)
         assert '%.2f' % l2 == '%.2f' % rates.REPORTED_LOSS[step]

@@ -19,7 +19,7 @@ from packaging.utils import canonicalize_name
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TOOLS = ('make sh [ test echo awk basename cat chmod cp curl cut date dirname env find grep head ls '
-         'mkdir mktemp mv printf rm sed sha256sum sleep sort tail tar touch tr uname wc zstd').split()
+         'mkdir mktemp mv printf rm sed sha256sum sleep sort tail tar touch tr uname wc wget zstd').split()
 V37, V38, V311 = (3, 7, 16), (3, 8, 18), (3, 11, 7)
 
 pytestmark = pytest.mark.skipif(os.name == 'nt', reason='make and the tools are for Linux and macOS')
@@ -587,12 +587,21 @@ def test_two_makes_at_once_set_up_once(project, start, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.skipif(not shutil.which('ps'), reason='needs ps')
 def test_a_pip_that_outlives_its_make_is_waited_for(project, start, tmp_path, python37):
     slow = recorder(tmp_path / 'slow' / 'python', project, wait='*tf1.lock')
     first = start('venv', PYTHON=slow)
     until(lambda: SET_UP[2] in ((project / 'calls').read_text() if (project / 'calls').exists() else ''))
-    until(lambda: (project / '.venv-lock').read_text())
-    pip = int((project / '.venv-lock').read_text())
+    def running():
+        """The process that the lock names, once it is that of this pip: the one before it has ended."""
+        pip = int((project / '.venv-lock').read_text() or 0)
+        try:
+            os.kill(pip, 0)
+        except ProcessLookupError:
+            return 0
+        return pip
+    until(running)
+    pip = running()
     parent = int(subprocess.check_output(['ps', '-o', 'ppid=', '-p', str(pip)]))
     os.kill(parent, signal.SIGKILL)                     # the set-up itself, so that it can stop nothing
     assert first.wait(60) != 0
