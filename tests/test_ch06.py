@@ -24,36 +24,15 @@ ON_1 = tf.__version__ < '2'
 # The constants of the programs, most of them plain numbers in the print.
 CONSTANTS = {
     'slim_cnn': {
-        'BATCH_SIZE': 100,
-        'TRAINING_STEPS': 20000,
-        'LEARNING_RATE': 0.01,
-        'KEEP_PROB': 0.5,
-        'SAVE_SECS': 60,
-    },
+        'BATCH_SIZE': 100, 'TRAINING_STEPS': 20000, 'LEARNING_RATE': 0.01, 'KEEP_PROB': 0.5, 'SAVE_SECS': 60},
     'contrib_learn_cnn': {
-        'BATCH_SIZE': 100,
-        'TRAINING_STEPS': 20000,
-        'LEARNING_RATE': 0.01,
-        'KEEP_PROB': 0.5,
-        'SAVE_STEPS': 1000,
-    },
+        'BATCH_SIZE': 100, 'TRAINING_STEPS': 20000, 'LEARNING_RATE': 0.01, 'KEEP_PROB': 0.5, 'SAVE_STEPS': 1000},
     'tflearn_cnn': {
-        'BATCH_SIZE': 64,
-        'N_EPOCH': 20,
-        'LEARNING_RATE': 0.01,
-        'KEEP_PROB': 0.5,
-        'MODEL_NAME': 'model.ckpt',
-    },
+        'BATCH_SIZE': 64, 'N_EPOCH': 20, 'LEARNING_RATE': 0.01, 'KEEP_PROB': 0.5, 'MODEL_NAME': 'model.ckpt'},
     'keras_cnn': {'batch_size': 128, 'num_classes': 10, 'epochs': 20, 'img_rows': 28, 'img_cols': 28},
-    'predefined_models': {
-        'LAYER1_NODE': 500,
-        'BATCH_SIZE': 100,
-        'TRAINING_STEPS': 1000,
-        'LEARNING_RATE': 0.1,
-    },
+    'predefined_models': {'LAYER1_NODE': 500, 'BATCH_SIZE': 100, 'TRAINING_STEPS': 1000, 'LEARNING_RATE': 0.1},
     'conv_layer': {'CHANNELS': 3, 'DEPTH': 32, 'FILTER_SIZE': 3, 'IMAGE_SIZE': 28},
-    'extras/compare_interfaces': {'BATCH_SIZE': 100, 'STEPS': 60, 'REPEATS': 3},
-}
+    'extras/compare_interfaces': {'BATCH_SIZE': 100, 'STEPS': 60, 'REPEATS': 3}}
 LENET = [[5, 5, 1, 32], [32], [5, 5, 32, 64], [64], [3136, 500], [500], [500, 10], [10]]
 
 
@@ -78,19 +57,13 @@ def norms(folder, names):
 def test_conv_layer_is_the_same_in_one_line(run_script):
     output = run_script(CHAPTER + 'conv_layer.py', '--seed', 1)
     assert re.findall(r'^(\S+) +\((.*)\)$', output, re.MULTILINE) == [
-        ('native/weight', '3, 3, 3, 32'),
-        ('native/bias', '32,'),
-        ('Conv/weights', '3, 3, 3, 32'),
-        ('Conv/biases', '32,'),
-    ]
+        ('native/weight', '3, 3, 3, 32'), ('native/bias', '32,'),
+        ('Conv/weights', '3, 3, 3, 32'), ('Conv/biases', '32,')]
     own, same = (float(value) for value in re.findall(r'Largest difference, .*: (.*)', output))
     assert own > 0.1 and same == 0
     parameters = inspect.signature(tf.contrib.slim.conv2d).parameters
     assert [name for name, parameter in parameters.items() if parameter.default is parameter.empty] == [
-        'inputs',
-        'num_outputs',
-        'kernel_size',
-    ]
+        'inputs', 'num_outputs', 'kernel_size']
     # What the article says may be left out.
     assert {'stride', 'padding', 'activation_fn', 'scope'} <= set(parameters)
 
@@ -110,7 +83,7 @@ def test_the_native_layer_computes_a_convolution(run_script):
         output = sess.run(output)
     padded = np.pad(image[0], [(1, 1), (1, 1), (0, 0)], 'constant')
     for row, column in (0, 0), (2, 3), (5, 5):
-        sums = np.tensordot(padded[row : row + 3, column : column + 3], drawn, 3) + np.linspace(-1, 1, 32)
+        sums = np.tensordot(padded[row:row + 3, column:column + 3], drawn, 3) + np.linspace(-1, 1, 32)
         np.testing.assert_allclose(output[0, row, column], np.maximum(sums, 0), atol=1e-5)
 
 
@@ -193,14 +166,9 @@ def test_slim_evaluates_all_test_images(tmp_path):
 
 # What the article prints, with other digits, in a log. Keras 2.3 has `accuracy` for Keras 2.0's `acc`.
 TFLEARN_LINES = [
-    r'Run id: \w{6}',
-    r'Log directory: \S+',
-    'Training samples: 130',
-    'Validation samples: 100',
+    r'Run id: \w{6}', r'Log directory: \S+', 'Training samples: 130', 'Validation samples: 100',
     r'Training Step: 3 +\| total loss: [\d.]+ \| time: [\d.]+s',
-    r'\| SGD \| epoch: 001 \| loss: [\d.]+ - acc: [\d.]+ \| val_loss: [\d.]+ - val_acc: [\d.]+ '
-    r'-- iter: 130/130',
-]
+    r'\| SGD \| epoch: 001 \| loss: [\d.]+ - acc: [\d.]+ \| val_loss: [\d.]+ - val_acc: [\d.]+ -- iter: 130/130']
 TFLEARN_EPOCH = r'epoch: 001 \| loss: ([\d.]+) - acc: ([\d.]+) \| val_loss: ([\d.]+) - val_acc: ([\d.]+)'
 
 
@@ -253,9 +221,7 @@ KERAS_LINES = [
     'Train on 260 samples, validate on 100 samples',
     # The Keras of 2.x puts the number of images before, and the time of an image after.
     r'(260/260)? - \d+s - loss: [\d.]+ - acc(uracy)?: [\d.]+ - val_loss: [\d.]+ - val_acc(uracy)?: [\d.]+.*',
-    r'Test loss: [\d.]+',
-    r'Test accuracy: [\d.]+',
-]
+    r'Test loss: [\d.]+', r'Test accuracy: [\d.]+']
 
 
 def test_keras_trains_resumes_and_names_a_damaged_model(run_script, few_images, tmp_path):
@@ -266,12 +232,8 @@ def test_keras_trains_resumes_and_names_a_damaged_model(run_script, few_images, 
     for line in KERAS_LINES + (['Epoch 1/1'] if ON_1 else []):
         assert re.search('^%s$' % line, start, re.MULTILINE), line
     assert 'Resuming' not in start
-    epoch = [
-        float(value)
-        for value in re.search(
-            r'loss: ([\d.]+) - acc\w*: ([\d.]+) - val_loss: ([\d.]+) - val_acc\w*: ([\d.]+)', start
-        ).groups()
-    ]
+    epoch = [float(value) for value in re.search(
+        r'loss: ([\d.]+) - acc\w*: ([\d.]+) - val_loss: ([\d.]+) - val_acc\w*: ([\d.]+)', start).groups()]
     loss = float(re.search('Test loss: (.*)', start).group(1))
     assert loss == pytest.approx(epoch[2], abs=1e-4) and accuracy(start) == pytest.approx(epoch[3], abs=1e-4)
     if ON_1:
@@ -287,10 +249,8 @@ def test_keras_trains_resumes_and_names_a_damaged_model(run_script, few_images, 
         run('--epochs', 3)
 
 
-@pytest.mark.parametrize(
-    'name',
-    [pytest.param('slim_cnn', marks=pytest.mark.slow), 'contrib_learn_cnn', 'tflearn_cnn', 'keras_cnn'],
-)
+@pytest.mark.parametrize('name', [
+    pytest.param('slim_cnn', marks=pytest.mark.slow), 'contrib_learn_cnn', 'tflearn_cnn', 'keras_cnn'])
 def test_a_loss_that_is_nan_stops_the_training(name, run_script, few_images, monkeypatch, tmp_path):
     few_images(800)
     module = load(CHAPTER + name + '.py')
@@ -300,23 +260,18 @@ def test_a_loss_that_is_nan_stops_the_training(name, run_script, few_images, mon
         sgd = module.keras.optimizers.SGD
         monkeypatch.setattr(sgd, '__init__', functools.partialmethod(sgd.__init__, learning_rate=1e30))
         flags = flags[2:]
-    with pytest.raises(
-        cli.UserError,
-        match=r'the loss is .*lower (--learning_rate|the learning rate of SGD\(\)) '
-        r'\(now 1e\+30\)',
-    ):
+    with pytest.raises(cli.UserError,
+                       match=r'the loss is .*lower (--learning_rate|the learning rate of SGD\(\)) \(now 1e\+30\)'):
         run_script(CHAPTER + name + '.py', *flags)
     for path in glob.glob(str(tmp_path / 'runs' / '**' / 'model.ckpt-*.index'), recursive=True):
-        reader = tf.train.load_checkpoint(path[: -len('.index')])
+        reader = tf.train.load_checkpoint(path[:-len('.index')])
         for key in reader.get_variable_to_shape_map():
             assert np.isfinite(reader.get_tensor(key)).all(), 'a saved %s' % key
     assert not glob.glob(str(tmp_path / 'runs' / '**' / '*.h5'), recursive=True)
     if name == 'keras_cnn':
         # As printed, it goes on.
         module.epochs = 1
-        mnist = types.SimpleNamespace(
-            load_data=lambda: ((np.ones([200, 28, 28, 1]), np.arange(200) % 10),) * 2
-        )
+        mnist = types.SimpleNamespace(load_data=lambda: ((np.ones([200, 28, 28, 1]), np.arange(200) % 10),) * 2)
         with tf.Graph().as_default(), tf.Session().as_default():
             monkeypatch.setattr(module, 'print', lambda text, value: losses.append(value), raising=False)
             losses = []
@@ -355,56 +310,39 @@ def build(name, monkeypatch, mode='train'):
         tf.train.create_global_step()
         modes = tf.contrib.learn.ModeKeys
         module.conv_model(
-            images.reshape([5, 784]), np.arange(5), modes.TRAIN if mode == 'train' else modes.EVAL
-        )
+            images.reshape([5, 784]), np.arange(5), modes.TRAIN if mode == 'train' else modes.EVAL)
     else:
         if name == 'tflearn_cnn':
             labels = np.eye(10)[:5]
             load_data = types.SimpleNamespace(load_data=lambda one_hot: (images, labels, images, labels))
             monkeypatch.setattr(module.tflearn, 'DNN', stop)
         else:
-            load_data = types.SimpleNamespace(
-                load_data=lambda: ((images, np.arange(5)), (images, np.arange(5)))
-            )
+            load_data = types.SimpleNamespace(load_data=lambda: ((images, np.arange(5)), (images, np.arange(5))))
             monkeypatch.setattr(module, 'load', stop)
         with pytest.raises(Built):
             module.program(load_data, None, 0, [])
     return module
 
 
-@pytest.mark.parametrize(
-    'name, lenet, dropout',
-    [
-        ('slim_cnn', LENET, [500]),
-        ('contrib_learn_cnn', LENET, [500]),
-        ('tflearn_cnn', LENET, [500]),
-        # The article's Keras network pads nothing: 4 x 4 x 64 nodes are left; and drops some of them.
-        ('keras_cnn', LENET[:4] + [[1024, 500]] + LENET[5:], [4, 4, 64]),
-    ],
-)
+@pytest.mark.parametrize('name, lenet, dropout', [
+    ('slim_cnn', LENET, [500]),
+    ('contrib_learn_cnn', LENET, [500]),
+    ('tflearn_cnn', LENET, [500]),
+    # The article's Keras network pads nothing: 4 x 4 x 64 nodes are left; and drops some of them.
+    ('keras_cnn', LENET[:4] + [[1024, 500]] + LENET[5:], [4, 4, 64]),
+])
 def test_three_of_the_networks_are_one(name, lenet, dropout, monkeypatch):
     def of(mode):
         with tf.Graph().as_default() as graph:
             build(name, monkeypatch, mode)
             operations = graph.get_operations()
-            assert [op.get_attr('ksize')[1:3] for op in operations if op.type == 'MaxPool'] == [
-                [2, 2],
-                [2, 2],
-            ]
-            assert [op.get_attr('strides')[1:3] for op in operations if op.type == 'MaxPool'] == [
-                [2, 2],
-                [2, 2],
-            ]
+            assert [op.get_attr('ksize')[1:3] for op in operations if op.type == 'MaxPool'] == [[2, 2], [2, 2]]
+            assert [op.get_attr('strides')[1:3] for op in operations if op.type == 'MaxPool'] == [[2, 2], [2, 2]]
             assert [op.get_attr('strides') for op in operations if op.type == 'Conv2D'] == [[1, 1, 1, 1]] * 2
             assert len([op for op in operations if op.type == 'Relu']) == 3
-            shapes = [
-                variable.shape.as_list() for variable in tf.trainable_variables() if variable.shape.ndims
-            ]
-            return shapes[:8], [
-                op.inputs[0].shape.as_list()[1:]
-                for op in operations
-                if re.search(r'dropout(_\d+)?/(mul|SelectV2)$', op.name)
-            ][:1]
+            shapes = [variable.shape.as_list() for variable in tf.trainable_variables() if variable.shape.ndims]
+            return shapes[:8], [op.inputs[0].shape.as_list()[1:] for op in operations
+                                if re.search(r'dropout(_\d+)?/(mul|SelectV2)$', op.name)][:1]
 
     assert of('train') == (lenet, [dropout])
     # TFLearn and Keras ask a variable whether it is a training.
@@ -415,10 +353,8 @@ def test_the_same_number_is_kept_by_tflearn_and_dropped_by_keras():
     tflearn = load(CHAPTER + 'tflearn_cnn.py')
     keras = load(CHAPTER + 'keras_cnn.py')
     assert list(inspect.signature(tflearn.dropout).parameters)[1] == 'keep_prob'
-    assert (
-        keras.Dropout(0.5).rate == 0.5
-        and list(inspect.signature(keras.Dropout.__init__).parameters)[1] == 'rate'
-    )
+    assert keras.Dropout(0.5).rate == 0.5 and (
+        list(inspect.signature(keras.Dropout.__init__).parameters)[1] == 'rate')
 
 
 def test_keras_takes_channels_first_too(monkeypatch):
@@ -459,16 +395,12 @@ def test_l2_of_tflearn_is_minimized_and_not_printed(monkeypatch):
         weights = [variable for variable in tf.trainable_variables() if variable.shape.ndims == 2]
         tf.global_variables_initializer().run()
         for penalty, matrix in zip(penalties, sess.run(weights)):
-            assert sess.run(penalty) == pytest.approx(0.001 * (matrix**2).sum() / 2, rel=1e-4)
-        assert [variable.shape.as_list() for variable in weights] == [[3136, 500], [500, 10]] and len(
-            penalties
-        ) == 2
+            assert sess.run(penalty) == pytest.approx(0.001 * (matrix ** 2).sum() / 2, rel=1e-4)
+        assert [variable.shape.as_list() for variable in weights] == [[3136, 500], [500, 10]] and len(penalties) == 2
         (op,) = tf.get_collection(tf.GraphKeys.TRAIN_OPS)
         assert op.loss not in penalties
         op.initialize_training_ops(0, sess, 0, 0)
-        (total,) = [
-            operation for operation in graph.get_operations() if operation.name.endswith('Total_Loss')
-        ]
+        (total,) = [operation for operation in graph.get_operations() if operation.name.endswith('Total_Loss')]
         assert set(penalties) | {op.loss} <= set(total.inputs)
 
 
@@ -476,8 +408,7 @@ def test_tflearns_second_argument_is_the_depth():
     tflearn = load(CHAPTER + 'tflearn_cnn.py')
     with tf.Graph().as_default():
         layer = tflearn.conv_2d(
-            tflearn.input_data(shape=[None, 28, 28, 1], name='input'), 32, 5, activation='relu'
-        )
+            tflearn.input_data(shape=[None, 28, 28, 1], name='input'), 32, 5, activation='relu')
         assert layer.shape.as_list() == [None, 28, 28, 32] and layer.W.shape.as_list() == [5, 5, 1, 32]
 
 
@@ -496,14 +427,11 @@ def test_the_printed_model_function_cannot_predict_without_labels():
     assert seen == ['images', 'labels', 'mode'], 'labels that there are stay'
 
 
-@pytest.mark.parametrize(
-    'broken',
-    [
-        'layers.convolution2d(network, 32, activation_\nfn=tf.nn.relu)',
-        'def conv_model(input, target, mode):\n    target = 0\nreturn target',
-        'model.fit(trainX, trainY, n_epoch=20, show_\nmetric=True)',
-    ],
-)
+@pytest.mark.parametrize('broken', [
+    'layers.convolution2d(network, 32, activation_\nfn=tf.nn.relu)',
+    'def conv_model(input, target, mode):\n    target = 0\nreturn target',
+    'model.fit(trainX, trainY, n_epoch=20, show_\nmetric=True)',
+])
 def test_the_broken_lines_do_not_compile(broken):
     with pytest.raises(SyntaxError):
         compile(broken, 'print', 'exec')
@@ -531,8 +459,7 @@ TFLEARN_PRINTED = {1: (0.25554, 0.9267, 0.24617, printed.TFLEARN_ACCURACY[1]), 2
 KERAS_PRINTED = {
     1: (1.3127, 0.5943, 0.3409, printed.KERAS_ACCURACY[1]),
     2: (0.3827, 0.8840, 0.2006, printed.KERAS_ACCURACY[2]),
-    3: (0.2752, 0.9163),
-}
+    3: (0.2752, 0.9163)}
 
 
 def log(name):
@@ -546,13 +473,9 @@ def test_recorded_epochs_are_near_the_print():
     TFLearn's loss and accuracy of training are means over the last few batches, not over the epoch, and so
     within 0.1 and 0.05.
     """
-    tflearn = {
-        int(epoch): [float(value) for value in values]
-        for epoch, *values in re.findall(
-            r'epoch: (\d+) \| loss: ([\d.]+) - acc: ([\d.]+) \| val_loss: ([\d.]+) - val_acc: ([\d.]+)',
-            log('tflearn_cnn-seed1'),
-        )
-    }
+    tflearn = {int(epoch): [float(value) for value in values] for epoch, *values in re.findall(
+        r'epoch: (\d+) \| loss: ([\d.]+) - acc: ([\d.]+) \| val_loss: ([\d.]+) - val_acc: ([\d.]+)',
+        log('tflearn_cnn-seed1'))}
     # Bands set after the runs: losses of one seed, and accuracies of half an epoch of this or that order of images.
     for ours, theirs, band in zip(tflearn[1], TFLEARN_PRINTED[1], (0.1, 0.05, 0.1, 0.02)):
         assert ours == pytest.approx(theirs, abs=band)
@@ -563,17 +486,8 @@ def test_recorded_epochs_are_near_the_print():
 
     text = log('keras_cnn-seed1')
     assert 'Train on 60000 samples, validate on 10000 samples\nEpoch 1/20\n' in text
-    keras = dict(
-        enumerate(
-            (
-                [float(value) for value in values]
-                for values in re.findall(
-                    r'loss: ([\d.]+) - accuracy: ([\d.]+) - val_loss: ([\d.]+) - val_accuracy: ([\d.]+)', text
-                )
-            ),
-            1,
-        )
-    )
+    keras = dict(enumerate(([float(value) for value in values] for values in re.findall(
+        r'loss: ([\d.]+) - accuracy: ([\d.]+) - val_loss: ([\d.]+) - val_accuracy: ([\d.]+)', text)), 1))
     assert len(keras) == 20
     for epoch, values in KERAS_PRINTED.items():
         for i, value in enumerate(values):
@@ -591,12 +505,8 @@ def test_keras_has_60000_images_and_the_others_55000(real_data, monkeypatch):
     assert images.shape == (60000, 28, 28, 1) and images.dtype == np.uint8 and images.max() == 255
     assert labels.shape == (60000,) and len(tests) == 10000
     images, labels, tests, _ = load(CHAPTER + 'tflearn_cnn.py').Mnist(real_data, 1).load_data(one_hot=True)
-    assert (
-        images.shape == (55000, 784)
-        and images.max() == 1
-        and labels.shape == (55000, 10)
-        and len(tests) == 10000
-    )
+    assert (images.shape == (55000, 784) and images.max() == 1 and labels.shape == (55000, 10)
+            and len(tests) == 10000)
     seen = []
     for name, function in ('slim_cnn', 'train'), ('contrib_learn_cnn', 'program'):
         module = load(CHAPTER + name + '.py')
@@ -611,14 +521,11 @@ def test_keras_has_60000_images_and_the_others_55000(real_data, monkeypatch):
 @pytest.mark.slow
 def test_progress_is_the_librarys_and_nothing_else_is_on_stderr(shell):
     for name, steps, line in (
-        ('slim_cnn', 101, r'INFO:tensorflow:global step 100: loss = [\d.]+ \([\d.]+ sec/step\)'),
-        ('contrib_learn_cnn', 2, r'INFO:tensorflow:(loss = [\d.]+, step = .*|Saving checkpoints for .*)'),
-    ):
+            ('slim_cnn', 101, r'INFO:tensorflow:global step 100: loss = [\d.]+ \([\d.]+ sec/step\)'),
+            ('contrib_learn_cnn', 2, r'INFO:tensorflow:(loss = [\d.]+, step = .*|Saving checkpoints for .*)')):
         result = shell(CHAPTER + name + '.py', '--batch_size', 10, '--training_steps', steps)
         assert result.returncode == 0
-        lines = [
-            text for text in result.stderr.splitlines() if not text.startswith('Note: this is the embedded')
-        ]
+        lines = [text for text in result.stderr.splitlines() if not text.startswith('Note: this is the embedded')]
         assert lines and all(re.match(line + '$', text) for text in lines), result.stderr
 
 
@@ -633,25 +540,16 @@ def test_tflearn_learns(run_script, few_images):
 
 
 def test_table_of_the_interfaces(run_script):
-    output = run_script(
-        CHAPTER + 'extras/compare_interfaces.py', '--steps', 7, '--repeats', 1, '--batch_size', 10
-    )
+    output = run_script(CHAPTER + 'extras/compare_interfaces.py', '--steps', 7, '--repeats', 1, '--batch_size', 10)
     lines = output.splitlines()
-    rows = [
-        dict(zip(map(str.strip, lines[0].split('|')), map(str.strip, line.split('|')))) for line in lines[2:7]
-    ]
+    rows = [dict(zip(map(str.strip, lines[0].split('|')), map(str.strip, line.split('|')))) for line in lines[2:7]]
     assert [(row['interface'], row['parameters']) for row in rows] == [
-        ('native', '1663370'),
-        ('Slim', '1625606'),
-        ('tf.contrib.learn', '1625606'),
-        ('TFLearn', '1625606'),
-        ('Keras', '569606'),
-    ]
+        ('native', '1663370'), ('Slim', '1625606'), ('tf.contrib.learn', '1625606'), ('TFLearn', '1625606'),
+        ('Keras', '569606')]
     # The article's programs have 35, 22 and 45 lines: 31, 17 and 35 without imports and constants, and 5 of
     # tf.contrib.learn's are broken over two. Ours have a def line and two lines for resuming more.
-    assert [row['lines of code'] for row in rows[1:]] == ['35', '27', '20', '38'] and int(
-        rows[0]['lines of code']
-    ) > 90
+    assert [row['lines of code'] for row in rows[1:]] == ['35', '27', '20', '38'] and (
+        int(rows[0]['lines of code']) > 90)
     for row in rows:
         speed = float(row['ms/step'])
         assert speed > 0
@@ -668,8 +566,7 @@ def test_a_program_is_as_before_after_it_was_measured():
     # Of nine steps there are eight times between them, and five are not counted.
     assert len(seconds) == 3 and parameters == 1625606
     assert {name: value for name, value in vars(slim).items() if name.isupper()} == {
-        name: value for name, value in before.items() if name.isupper()
-    }
+        name: value for name, value in before.items() if name.isupper()}
     with pytest.raises(SystemExit):
         module.main(['--steps', '6'])
 
@@ -684,14 +581,9 @@ def test_code_lines():
 def test_accuracy_is_that_of_the_test_data(monkeypatch):
     module = load(CHAPTER + 'extras/compare_interfaces.py')
     calls = []
-    outputs = iter(
-        [
-            'Test accuracy: 0.5\n',
-            'After 2 step(s), validation accuracy = 0.1\nAccuracy: 0.250000\n',
-            'Trained\n',
-            'validation accuracy = 0.3\nAfter 2, test accuracy = 0.4\n',
-        ]
-    )
+    outputs = iter([
+        'Test accuracy: 0.5\n', 'After 2 step(s), validation accuracy = 0.1\nAccuracy: 0.250000\n', 'Trained\n',
+        'validation accuracy = 0.3\nAfter 2, test accuracy = 0.4\n'])
 
     def run(command, env, **kwargs):
         calls.append((os.path.relpath(command[1], ROOT), command[2:], env['TF_TUTORIAL_RUNS']))
@@ -700,10 +592,8 @@ def test_accuracy_is_that_of_the_test_data(monkeypatch):
     monkeypatch.setattr(module.subprocess, 'run', run)
     found = [module.accuracy_of(name, ['--a'], ['--sample'], 'f') for name in ('Keras', 'Slim', 'native')]
     assert found == [0.5, 0.25, 0.4]
-    assert calls[2:] == [
-        ('ch04_cnn/mnist_train.py', ['--a', '--sample'], 'f'),
-        ('ch04_cnn/mnist_eval.py', ['--once', '--sample'], 'f'),
-    ]
+    assert calls[2:] == [('ch04_cnn/mnist_train.py', ['--a', '--sample'], 'f'),
+                         ('ch04_cnn/mnist_eval.py', ['--once', '--sample'], 'f')]
     monkeypatch.setattr(module.subprocess, 'run', lambda *args, **kwargs: types.SimpleNamespace(returncode=2))
     with pytest.raises(cli.UserError, match='slim_cnn.py ended with status 2'):
         module.accuracy_of('Slim', [], [], 'f')
@@ -729,12 +619,8 @@ ONLY_1 = pytest.mark.skipif(not ON_1, reason='nothing has replaced the predefine
 
 
 def predefined(output):
-    return {
-        name: (question, float(score))
-        for name, question, score in re.findall(
-            r'^(\w+) +(digit|even) +accuracy (0\.\d{4})$', output, re.MULTILINE
-        )
-    }
+    return {name: (question, float(score)) for name, question, score in re.findall(
+        r'^(\w+) +(digit|even) +accuracy (0\.\d{4})$', output, re.MULTILINE)}
 
 
 @ONLY_1
@@ -742,12 +628,8 @@ def test_predefined_models(run_script, few_images):
     few_images(2000, 250)
     found = predefined(run_script(CHAPTER + 'predefined_models.py', '--seed', 1, '--training_steps', 10))
     assert [(name, question) for name, (question, _) in found.items()] == [
-        ('LinearRegressor', 'digit'),
-        ('LogisticRegressor', 'even'),
-        ('LinearClassifier', 'digit'),
-        ('DNNClassifier', 'digit'),
-        ('DNNRegressor', 'digit'),
-    ]
+        ('LinearRegressor', 'digit'), ('LogisticRegressor', 'even'), ('LinearClassifier', 'digit'),
+        ('DNNClassifier', 'digit'), ('DNNRegressor', 'digit')]
     assert [score for _, score in found.values()] == pytest.approx([0.092, 0.712, 0.5, 0.56, 0.136], abs=0.01)
 
 
@@ -770,14 +652,8 @@ def test_logistic_regressor_wants_a_model():
         learn.LogisticRegressor()
     columns = [tf.contrib.layers.real_valued_column('x')]
     # The other four that the article names.
-    others = [
-        learn.LinearRegressor(columns),
-        learn.LinearClassifier(columns),
-        learn.DNNClassifier([3], columns),
-        learn.DNNRegressor([3], columns),
-    ]
+    others = [learn.LinearRegressor(columns), learn.LinearClassifier(columns), learn.DNNClassifier([3], columns),
+              learn.DNNRegressor([3], columns)]
     # fit and evaluate, as the article says, and no train.
-    assert all(
-        hasattr(model, 'fit') and hasattr(model, 'evaluate') and not hasattr(model, 'train')
-        for model in others
-    )
+    assert all(hasattr(model, 'fit') and hasattr(model, 'evaluate') and not hasattr(model, 'train')
+               for model in others)

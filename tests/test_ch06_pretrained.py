@@ -50,23 +50,18 @@ def inception_v1():
     total = conv(7, 3, 64, 112) + conv(1, 64, 64, 56) + conv(3, 64, 192, 56)
     depth_in = 192
     for places, module in [
-        (28, (64, 96, 128, 16, 32, 32)),
-        (28, (128, 128, 192, 32, 96, 64)),
-        (14, (192, 96, 208, 16, 48, 64)),
-        (14, (160, 112, 224, 24, 64, 64)),
-        (14, (128, 128, 256, 24, 64, 64)),
-        (14, (112, 144, 288, 32, 64, 64)),
-        (14, (256, 160, 320, 32, 128, 128)),
-        (7, (256, 160, 320, 32, 128, 128)),
-        (7, (384, 192, 384, 48, 128, 128)),
-    ]:
+            (28, (64, 96, 128, 16, 32, 32)),
+            (28, (128, 128, 192, 32, 96, 64)),
+            (14, (192, 96, 208, 16, 48, 64)),
+            (14, (160, 112, 224, 24, 64, 64)),
+            (14, (128, 128, 256, 24, 64, 64)),
+            (14, (112, 144, 288, 32, 64, 64)),
+            (14, (256, 160, 320, 32, 128, 128)),
+            (7, (256, 160, 320, 32, 128, 128)),
+            (7, (384, 192, 384, 48, 128, 128))]:
         one, reduce3, three, reduce5, five, pool = module
-        total = (
-            total
-            + sum(conv(1, depth_in, depth, places) for depth in (one, reduce3, reduce5, pool))
-            + conv(3, reduce3, three, places)
-            + conv(3, reduce5, five, places)
-        )
+        total = (total + sum(conv(1, depth_in, depth, places) for depth in (one, reduce3, reduce5, pool))
+                 + conv(3, reduce3, three, places) + conv(3, reduce5, five, places))
         depth_in = one + three + five + pool
     return list(total + conv(1, 1024, 1001, 1))
 
@@ -82,12 +77,8 @@ def resnet_50(first):
             after = places // 2 if halves else places
             if first:  # as in the paper's own weights, by the first of the unit's convolutions
                 places = after
-            total = (
-                total
-                + conv(1, depth_in, base, places, 2)
-                + conv(3, base, base, after, 2)
-                + conv(1, base, 4 * base, after, 2)
-            )
+            total = (total + conv(1, depth_in, base, places, 2) + conv(3, base, base, after, 2)
+                     + conv(1, base, 4 * base, after, 2))
             if unit == 0:
                 total = total + conv(1, depth_in, 4 * base, after, 2)
             depth_in, places = 4 * base, after
@@ -114,21 +105,16 @@ def test_recorded_counts_of_the_others(model, counts):
 # Parameters and multiply-adds counted by hand; or the trainable parameters of other libraries' networks,
 # and their moving averages: torchvision's ResNets, and Keras' InceptionV3, ResNet50V2 and ResNet101V2,
 # which have one class less, of 2048 weights and a bias. All multiply-adds: as TensorFlow counts.
-@pytest.mark.parametrize(
-    'name, parameters, averages, adds',
-    [
-        pytest.param(name, *counts, marks=[] if name in ('inception_v1', 'vgg_16') else pytest.mark.slow)
-        for name, *counts in [
-            ('inception_v1', inception_v1()[0], None, inception_v1()[1]),
-            ('inception_v2', None, None, None),
-            ('inception_v3', 23817352 + 2049, 34432, None),
-            ('resnet_v1_50', 25557032, 53120, resnet_50(first=False)[1]),
-            ('resnet_v2_50', 25568360 + 2049, 45440, None),
-            ('vgg_16', VGG_16[0], 0, VGG_16[1]),
-        ]
-    ],
-    ids=str,
-)
+@pytest.mark.parametrize('name, parameters, averages, adds', [
+    pytest.param(name, *counts, marks=[] if name in ('inception_v1', 'vgg_16') else pytest.mark.slow)
+    for name, *counts in [
+        ('inception_v1', inception_v1()[0], None, inception_v1()[1]),
+        ('inception_v2', None, None, None),
+        ('inception_v3', 23817352 + 2049, 34432, None),
+        ('resnet_v1_50', 25557032, 53120, resnet_50(first=False)[1]),
+        ('resnet_v2_50', 25568360 + 2049, 45440, None),
+        ('vgg_16', VGG_16[0], 0, VGG_16[1])]
+], ids=str)
 def test_network_of_the_table(name, parameters, averages, adds, monkeypatch, capsys, tmp_path):
     transfer = load(TRANSFER)
     networks = transfer.pretrained_networks
@@ -140,8 +126,7 @@ def test_network_of_the_table(name, parameters, averages, adds, monkeypatch, cap
             ops.get_stats_for_node_def(logits.graph, operation.node_def, 'flops').value
             for operation in logits.graph.get_operations()
             if operation.type in ('Conv2D', 'DepthwiseConv2dNative', 'MatMul')
-            and '/AuxLogits/' not in operation.name
-        )
+            and '/AuxLogits/' not in operation.name)
         counted.append((logits.shape.as_list(), flops // 2))
         # What is left out is the output that only training needs.
         left_out = set(tf.contrib.slim.get_model_variables()) - set(networks.variables_for(logits))
@@ -167,13 +152,10 @@ def test_network_of_the_table(name, parameters, averages, adds, monkeypatch, cap
         assert expected is None or value == expected
 
 
-@pytest.mark.parametrize(
-    'name, model, top1, top5',
-    [
-        ('inception_v4', 'Inception V4', '80.2', '95.2'),
-        ('inception_resnet_v2', 'Inception-ResNet-v2', '80.4', '95.3'),
-    ],
-)
+@pytest.mark.parametrize('name, model, top1, top5', [
+    ('inception_v4', 'Inception V4', '80.2', '95.2'),
+    ('inception_resnet_v2', 'Inception-ResNet-v2', '80.4', '95.3'),
+])
 def test_network_that_is_not_shipped(name, model, top1, top5, run_script):
     out = run_script(TABLE, '--network', name)
     assert re.search(r'^%s +no %s in tf\.contrib\.slim\.nets +%s +%s$' % (model, name, top1, top5), out, re.M)
@@ -207,8 +189,7 @@ def test_all_rows_and_the_picture(monkeypatch, capsys, tmp_path):
         ('ResNet V2 101', 77.0, 93.7),
         ('ResNet V2 152', 77.8, 94.1),
         ('VGG 16', 71.5, 89.8),
-        ('VGG 19', 71.1, 89.8),
-    ]
+        ('VGG 19', 71.1, 89.8)]
     for model, row in rows(out).items():
         assert row[0] == (299 if model.startswith(('Inception V3', 'ResNet V2')) else 224)
         assert row[1] == (1000 if model.startswith(('VGG', 'ResNet V1')) else 1001)
@@ -220,27 +201,16 @@ def test_what_the_picture_shows(monkeypatch, tmp_path):
     networks = load(TABLE)
     figures = []
     monkeypatch.setattr(networks.figures, 'save', lambda figure, path: figures.append((figure, path)))
-    networks.draw(
-        {
-            'inception_v1': (6600000, 1, 15 * 10**8),
-            'vgg_16': (138000000, 0, 155 * 10**8),
-            'vgg_19': (143000000, 0, 196 * 10**8),
-        },
-        'a.png',
-    )
+    networks.draw({
+        'inception_v1': (6600000, 1, 15 * 10 ** 8), 'vgg_16': (138000000, 0, 155 * 10 ** 8),
+        'vgg_19': (143000000, 0, 196 * 10 ** 8)}, 'a.png')
     ((figure, path),) = figures
     (axes,) = figure.axes
-    found = [
-        (tuple(point), area)
-        for points in axes.collections
-        for point, area in zip(points.get_offsets(), points.get_sizes())
-    ]
+    found = [(tuple(point), area) for points in axes.collections
+             for point, area in zip(points.get_offsets(), points.get_sizes())]
     assert path == 'a.png' and found == [((1.5, 69.8), 33), ((15.5, 71.5), 690), ((19.6, 71.1), 715)]
     assert [(text.get_text(), text.xy) for text in axes.texts] == [
-        ('Inception V1', (1.5, 69.8)),
-        ('VGG 16', (15.5, 71.5)),
-        ('VGG 19', (19.6, 71.1)),
-    ]
+        ('Inception V1', (1.5, 69.8)), ('VGG 16', (15.5, 71.5)), ('VGG 19', (19.6, 71.1))]
     assert 'billions' in axes.get_xlabel() and 'top-1' in axes.get_ylabel()
 
 
@@ -254,8 +224,7 @@ def make_checkpoint(name, path, inputs):
 
     module, scope, classes = {
         'inception_v1': (nets.inception, nets.inception.inception_v1_arg_scope, 1001),
-        'resnet_v1_50': (nets.resnet_v1, nets.resnet_v1.resnet_arg_scope, 1000),
-    }[name]
+        'resnet_v1_50': (nets.resnet_v1, nets.resnet_v1.resnet_arg_scope, 1000)}[name]
     random = np.random.RandomState(1)
     with tf.Graph().as_default():
         sess = tf.Session()
@@ -299,12 +268,8 @@ def draw(path, height=256, width=256, mode='RGB'):
 
 def answers(text):
     """The printed lines as (probability, class, name)."""
-    return [
-        (float(value), int(number), name)
-        for value, number, name in re.findall(
-            r'^(0\.\d+|1\.0+)  class +(\d+)(?:  (.+))?$', text, re.MULTILINE
-        )
-    ]
+    return [(float(value), int(number), name) for value, number, name in re.findall(
+        r'^(0\.\d+|1\.0+)  class +(\d+)(?:  (.+))?$', text, re.MULTILINE)]
 
 
 def check(found, expected, top=5):
@@ -376,12 +341,11 @@ def test_damaged_checkpoints_are_named(run_script, broken, tmp_path):
     flags = ['--network', 'inception_v1', '--picture_file', folder / 'rgba.png', '--checkpoint']
     (tmp_path / 'new.ckpt.index').write_bytes((folder / 'new.ckpt.index').read_bytes())
     for name, data in ('new.ckpt', '.data-00000-of-00001'), ('old.ckpt', ''):
-        (tmp_path / (name + data)).write_bytes((folder / (name + data)).read_bytes()[: 10**7])
+        (tmp_path / (name + data)).write_bytes((folder / (name + data)).read_bytes()[:10 ** 7])
     for path, words in [
-        (folder / 'nan.ckpt', 'probabilities that are NaN'),
-        (tmp_path / 'new.ckpt', 'new.ckpt is damaged'),
-        (tmp_path / 'old.ckpt', 'old.ckpt is damaged'),
-    ]:
+            (folder / 'nan.ckpt', 'probabilities that are NaN'),
+            (tmp_path / 'new.ckpt', 'new.ckpt is damaged'),
+            (tmp_path / 'old.ckpt', 'old.ckpt is damaged')]:
         with pytest.raises(cli.UserError, match=words) as error:
             run_script(CLASSIFY, *flags, path)
         assert '\n' not in str(error.value)
@@ -393,15 +357,8 @@ def test_resnet_with_the_input_that_it_was_trained_on(run_script, tmp_path):
     # 256 pixels of height are each second one; then 224 in the middle.
     picture = pixels[::2, ::2][16:240, 80:304] - np.array([123.68, 116.78, 103.94])
     (expected,), _ = make_checkpoint('resnet_v1_50', tmp_path / 'model.ckpt', [picture])
-    out = run_script(
-        CLASSIFY,
-        '--network',
-        'resnet_v1_50',
-        '--checkpoint',
-        tmp_path / 'model.ckpt',
-        '--picture_file',
-        tmp_path / 'wide.png',
-    )
+    out = run_script(CLASSIFY, '--network', 'resnet_v1_50', '--checkpoint', tmp_path / 'model.ckpt',
+                     '--picture_file', tmp_path / 'wide.png')
     check(answers(out), expected)
     assert 'none is the background' in out
 
@@ -424,9 +381,8 @@ def test_how_each_network_expects_a_picture():
     rows_, columns = np.mgrid[:1024, :512]
     pixels = np.stack([rows_ // 4, columns // 2, (rows_ + columns) % 256], axis=2).astype(np.uint8)
     with tf.Graph().as_default(), tf.Session() as sess:
-        inputs = sess.run(
-            {name: classify.network_input(name, pixels) for name in classify.pretrained_networks.NETWORKS}
-        )
+        inputs = sess.run({
+            name: classify.network_input(name, pixels) for name in classify.pretrained_networks.NETWORKS})
     for name, picture in inputs.items():
         if name.startswith(('vgg', 'resnet_v1')):
             means = pixels[::2, ::2][144:368, 16:240] - picture[0]
@@ -436,12 +392,8 @@ def test_how_each_network_expects_a_picture():
         assert picture.shape == (1, size, size, 3)
         # Each side is cut by an eighth, and all that is left is squeezed into the square: 16 to 240 of 256.
         colours = (picture[0] + 1) * 127.5
-        for edge, value in [
-            (colours[0, :, 0], 16),
-            (colours[-1, :, 0], 239),
-            (colours[:, 0, 1], 16),
-            (colours[:, -1, 1], 239),
-        ]:
+        for edge, value in [(colours[0, :, 0], 16), (colours[-1, :, 0], 239),
+                            (colours[:, 0, 1], 16), (colours[:, -1, 1], 239)]:
             np.testing.assert_allclose(edge, value, atol=0.8)
 
 
@@ -460,35 +412,30 @@ def test_faults_are_one_line(run_script, capsys, tmp_path):
         archive.add(str(tmp_path / 'small.ckpt.index'))
     good = {'--network': 'vgg_16', '--checkpoint': 'small.ckpt', '--picture_file': 'rgb.png'}
     for change, words in [
-        ({'--checkpoint': 'none.ckpt'}, 'there is no --checkpoint .*none.ckpt'),
-        ({'--checkpoint': 'vgg_16.tar.gz'}, r'vgg_16.tar.gz is damaged, or no checkpoint .* unpacked'),
-        ({'--checkpoint': ''}, 'is damaged, or no checkpoint'),  # a folder
-        ({}, r'conv1_1/weights is \[5, 5, 3, 64\], and --network vgg_16 needs \[3, 3, 3, 64\]'),
-        ({'--network': 'vgg_19'}, 'no vgg_19/conv1/conv1_1/weights, so .* its variables are in vgg_16$'),
-        ({'--network': 'inception_v4'}, 'inception_v4 is not in tf.contrib.slim.nets'),
-        ({'--picture_file': 'none.png'}, 'cannot read the picture .*none.png'),
-        ({'--picture_file': ''}, 'cannot read the picture'),  # a folder
-        ({'--picture_file': 'text.jpg'}, 'text.jpg is no JPEG, PNG'),
-        ({'--picture_file': 'cut.png'}, 'cut.png is no JPEG, PNG, .* or damaged'),
-        ({'--picture_file': 'line.png'}, 'too long and narrow: 60 x 1 pixels'),
-        ({'--labels': 'three.txt'}, 'three.txt has 3 lines, and needs 1000'),
-        ({'--labels': 'none.txt'}, 'cannot read --labels .*none.txt'),
-        ({'--labels': 'latin.txt'}, 'cannot read --labels .*latin.txt'),
-    ]:
+            ({'--checkpoint': 'none.ckpt'}, 'there is no --checkpoint .*none.ckpt'),
+            ({'--checkpoint': 'vgg_16.tar.gz'}, r'vgg_16.tar.gz is damaged, or no checkpoint .* unpacked'),
+            ({'--checkpoint': ''}, 'is damaged, or no checkpoint'),  # a folder
+            ({}, r'conv1_1/weights is \[5, 5, 3, 64\], and --network vgg_16 needs \[3, 3, 3, 64\]'),
+            ({'--network': 'vgg_19'}, 'no vgg_19/conv1/conv1_1/weights, so .* its variables are in vgg_16$'),
+            ({'--network': 'inception_v4'}, 'inception_v4 is not in tf.contrib.slim.nets'),
+            ({'--picture_file': 'none.png'}, 'cannot read the picture .*none.png'),
+            ({'--picture_file': ''}, 'cannot read the picture'),  # a folder
+            ({'--picture_file': 'text.jpg'}, 'text.jpg is no JPEG, PNG'),
+            ({'--picture_file': 'cut.png'}, 'cut.png is no JPEG, PNG, .* or damaged'),
+            ({'--picture_file': 'line.png'}, 'too long and narrow: 60 x 1 pixels'),
+            ({'--labels': 'three.txt'}, 'three.txt has 3 lines, and needs 1000'),
+            ({'--labels': 'none.txt'}, 'cannot read --labels .*none.txt'),
+            ({'--labels': 'latin.txt'}, 'cannot read --labels .*latin.txt')]:
         flags = dict(good, **change)
-        flags = [
-            word
-            for name in flags
-            for word in (name, flags[name] if name == '--network' else tmp_path / flags[name])
-        ]
+        flags = [word for name in flags
+                 for word in (name, flags[name] if name == '--network' else tmp_path / flags[name])]
         with pytest.raises(cli.UserError, match=words) as error:
             run_script(CLASSIFY, *flags)
         assert '\n' not in str(error.value)
     for flags, words in [
-        ([], '--network is required'),
-        (['--network', 'vgg_16'], '--checkpoint is required'),
-        (['--network', 'vgg_17'], 'invalid choice'),
-    ]:
+            ([], '--network is required'),
+            (['--network', 'vgg_16'], '--checkpoint is required'),
+            (['--network', 'vgg_17'], 'invalid choice')]:
         with pytest.raises(SystemExit) as stop:
             load(CLASSIFY).main(flags)
         err = capsys.readouterr().err
@@ -509,9 +456,7 @@ def test_features_are_what_the_last_layer_takes(inception):
     last = 'InceptionV1/Logits/Conv2d_0c_1x1/'
     logits = features.dot(reader.get_tensor(last + 'weights')[0, 0]) + reader.get_tensor(last + 'biases')
     powers = np.exp(logits.astype(float))
-    np.testing.assert_allclose(
-        powers / powers.sum(axis=1, keepdims=True), probabilities, rtol=1e-3, atol=1e-7
-    )
+    np.testing.assert_allclose(powers / powers.sum(axis=1, keepdims=True), probabilities, rtol=1e-3, atol=1e-7)
 
 
 @pytest.mark.slow
@@ -527,11 +472,7 @@ def test_the_digits_are_the_first_of_each_class():
 
     transfer = load(TRANSFER)
     assert (transfer.IMAGES, transfer.HELD_OUT, transfer.TRAINING_STEPS, transfer.LEARNING_RATE) == (
-        30,
-        0.2,
-        2000,
-        1.0,
-    )
+        30, 0.2, 2000, 1.0)
     transfer.IMAGES = 3
     names, classes = transfer.digits()
     found = datasets.load_digits()
@@ -548,13 +489,7 @@ def test_a_part_of_each_class_is_held_out():
     classes = [['%d.%d' % (label, i) for i in range(count)] for label, count in enumerate((10, 2, 23))]
     train, held_out = transfer.split(classes, 1)
     assert [[label for _, label in part].count(i) for part in (train, held_out) for i in range(3)] == [
-        8,
-        1,
-        18,
-        2,
-        1,
-        5,
-    ]
+        8, 1, 18, 2, 1, 5]
     assert sorted(image for image, _ in train + held_out) == sorted(sum(classes, []))
     assert all(image.startswith('%d.' % label) for image, label in train + held_out)
     assert transfer.split(classes, 1) == (train, held_out) != transfer.split(classes, 2)
@@ -581,10 +516,8 @@ def test_transfer_learning(run_script, inception, tmp_path):
     flags = ['--network', 'inception_v1', '--checkpoint', folder / 'random.ckpt', '--seed', 1]
     out = run_script(TRANSFER, *flags, '--images', 2, '--training_steps', 2)
     assert '10 classes: 0, 1, 2, 3, 4, 5, 6, 7, 8, 9. 10 images to train with, 10 held out.' in out
-    assert (
-        'Inception V1 makes 1024 features of an image.' in out
-        and 'After 1 training step(s), loss is 2.30259.' in out
-    )
+    assert 'Inception V1 makes 1024 features of an image.' in out and (
+        'After 1 training step(s), loss is 2.30259.' in out)
     assert re.search(r'After 2 training step\(s\), accuracy .*; guessing: 0.1000$', out, re.MULTILINE)
 
 
@@ -605,9 +538,7 @@ def test_the_classes_of_the_readers_folder(tmp_path):
     transfer = load(TRANSFER)
     names, classes = transfer.folder_of_classes(str(tmp_path))
     assert names == ['blue', 'red']
-    assert classes == [
-        [str(tmp_path / name / file) for file in ('0.png', '1.JPG', '2.bmp')] for name in names
-    ]
+    assert classes == [[str(tmp_path / name / file) for file in ('0.png', '1.JPG', '2.bmp')] for name in names]
     transfer.IMAGES = 2
     assert transfer.folder_of_classes(str(tmp_path))[1] == [paths[:2] for paths in classes]
 
@@ -616,23 +547,10 @@ def test_the_classes_of_the_readers_folder(tmp_path):
 def test_transfer_learning_with_the_readers_images(run_script, inception, tmp_path):
     folder, _ = inception
     own_folder(tmp_path)
-    out = run_script(
-        TRANSFER,
-        '--network',
-        'inception_v1',
-        '--checkpoint',
-        folder / 'random.ckpt',
-        '--seed',
-        1,
-        '--image_dir',
-        tmp_path,
-        '--training_steps',
-        520,
-    )
+    out = run_script(TRANSFER, '--network', 'inception_v1', '--checkpoint', folder / 'random.ckpt', '--seed', 1,
+                     '--image_dir', tmp_path, '--training_steps', 520)
     assert '2 classes: blue, red. 4 images to train with, 2 held out.' in out and 'After 501 training' in out
-    assert (
-        'accuracy on the training images = 1.0000, on the held-out images = 1.0000; guessing: 0.5000' in out
-    )
+    assert 'accuracy on the training images = 1.0000, on the held-out images = 1.0000; guessing: 0.5000' in out
 
 
 def test_faults_of_transfer_learning_are_one_line(run_script, inception, capsys, tmp_path):
@@ -641,22 +559,15 @@ def test_faults_of_transfer_learning_are_one_line(run_script, inception, capsys,
         (tmp_path / 'classes' / name).mkdir(parents=True)
         for i in range(files):
             (tmp_path / 'classes' / name / ('%d.jpg' % i)).write_text('no picture')
-    good = {
-        '--network': 'inception_v1',
-        '--checkpoint': folder / 'new.ckpt',
-        '--image_dir': tmp_path / 'classes',
-    }
+    good = {'--network': 'inception_v1', '--checkpoint': folder / 'new.ckpt', '--image_dir': tmp_path / 'classes'}
     for change, words in [
-        ({'--checkpoint': tmp_path / 'none'}, 'there is no --checkpoint .*none'),
-        ({'--network': 'inception_v4'}, 'inception_v4 is not in tf.contrib.slim.nets'),
-        (
-            {'--network': 'vgg_16', '--image_dir': ''},
-            'no vgg_16/conv1/conv1_1/weights, so it is not of --network',
-        ),
-        ({'--image_dir': tmp_path / 'none'}, 'cannot read --image_dir .*none'),
-        ({'--image_dir': tmp_path / 'classes' / 'two'}, 'two has 0 subfolders, and needs one for each class'),
-        ({}, 'empty has 0 images .*, and needs two or more'),
-    ]:
+            ({'--checkpoint': tmp_path / 'none'}, 'there is no --checkpoint .*none'),
+            ({'--network': 'inception_v4'}, 'inception_v4 is not in tf.contrib.slim.nets'),
+            ({'--network': 'vgg_16', '--image_dir': ''},
+             'no vgg_16/conv1/conv1_1/weights, so it is not of --network'),
+            ({'--image_dir': tmp_path / 'none'}, 'cannot read --image_dir .*none'),
+            ({'--image_dir': tmp_path / 'classes' / 'two'}, 'two has 0 subfolders, and needs one for each class'),
+            ({}, 'empty has 0 images .*, and needs two or more')]:
         flags = dict(good, **change)
         with pytest.raises(cli.UserError, match=words) as error:
             run_script(TRANSFER, *[word for name in flags if flags[name] for word in (name, flags[name])])
@@ -665,10 +576,9 @@ def test_faults_of_transfer_learning_are_one_line(run_script, inception, capsys,
     with pytest.raises(cli.UserError, match='one has 1 images'):
         run_script(TRANSFER, *[word for name in good for word in (name, good[name])])
     for flags, words in [
-        ([], '--network is required'),
-        (['--network', 'vgg_16'], '--checkpoint is required'),
-        (['--network', 'vgg_16', '--checkpoint', 'a', '--images', '1'], 'must be 2 or more'),
-    ]:
+            ([], '--network is required'),
+            (['--network', 'vgg_16'], '--checkpoint is required'),
+            (['--network', 'vgg_16', '--checkpoint', 'a', '--images', '1'], 'must be 2 or more')]:
         with pytest.raises(SystemExit) as stop:
             load(TRANSFER).main(flags)
         err = capsys.readouterr().err
