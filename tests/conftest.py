@@ -1,6 +1,7 @@
 """How the tests run the programs: through `main`, as a user does, offline, outputs in tmp_path."""
 import importlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -64,6 +65,24 @@ def real_data(request):
     return os.path.abspath(folder or data.cache())
 
 
+def read(*path):
+    """The text of a file of the project."""
+    with open(os.path.join(ROOT, *path), encoding='utf-8') as file:
+        return file.read()
+
+
+def loss_lines(text):
+    """The losses of a training's output, as (step, loss)."""
+    return [(int(step), float(loss)) for step, loss in re.findall(
+        r'After (\d+) training step\(s\), loss on training batch is ([-\w.+]+)\.', text)]
+
+
+def accuracy_lines(text, which='validation'):
+    """The same of the accuracies on these data."""
+    return [(int(step), float(value)) for step, value in re.findall(
+        r'After (\d+) training step\(s\), %s accuracy = ([\d.]+)' % which, text)]
+
+
 def load(path):
     """Import a program, with its constants as printed whatever an earlier test made of them."""
     for name in list(sys.modules):
@@ -111,6 +130,15 @@ def few_images(monkeypatch):
                                          test=part(mnist.test, test))
         monkeypatch.setattr(input_data, 'read_data_sets', few)
     return patch
+
+
+@pytest.fixture
+def drawn(monkeypatch):
+    """The figures that programs save, as matplotlib has them."""
+    from companion import figures
+    saved, save = [], figures.save
+    monkeypatch.setattr(figures, 'save', lambda figure, path: saved.append(figure) or save(figure, path))
+    return saved
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
 """Article 1: the environment check with and without faults, and what its statements come to."""
-from companion import cli, figures
+from companion import cli
 
 import collections
 import functools
@@ -48,14 +48,6 @@ class Session:
         return tensor
 test = types.SimpleNamespace(is_built_with_cuda=lambda: True)
 '''
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that programs save, as matplotlib has them."""
-    saved, save = [], figures.save
-    monkeypatch.setattr(figures, 'save', lambda figure, path: saved.append(figure) or save(figure, path))
-    return saved
 
 
 # check_environment.py

@@ -1,5 +1,5 @@
 """Article 2: each printed number, and the network on the sample and on MNIST."""
-from companion import cli, figures, printed
+from companion import cli, printed
 
 import inspect
 import os
@@ -20,14 +20,6 @@ NETWORK = [('Variable', [2, 3]), ('Variable_1', [3]), ('Variable_2', [3, 1]), ('
 
 def accuracies(text, which):
     return [float(value) for value in re.findall(which + r' accuracy using average model is ([\d.]+)', text)]
-
-
-@pytest.fixture
-def drawn(monkeypatch):
-    """The figures that programs save, as matplotlib has them."""
-    saved, save = [], figures.save
-    monkeypatch.setattr(figures, 'save', lambda figure, path: saved.append(figure) or save(figure, path))
-    return saved
 
 
 @pytest.fixture

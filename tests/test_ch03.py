@@ -20,23 +20,13 @@ import tensorflow as tf
 from matplotlib import image as png
 from PIL import Image
 
-from conftest import ROOT, load, release_locks
+from conftest import ROOT, accuracy_lines, load, loss_lines, read, release_locks
 
 TRAIN = 'ch03_training_tricks/mnist_train.py'
 EVAL = 'ch03_training_tricks/mnist_eval.py'
 PREDICT = 'ch03_training_tricks/extras/predict_digit.py'
 # A network small enough to train a thousand steps in a second.
 SMALL = ['--layer1_node', 20, '--batch_size', 10, '--learning_rate_base', 0.1]
-
-
-def loss_lines(text):
-    return [(int(step), float(loss)) for step, loss in re.findall(
-        r'After (\d+) training step\(s\), loss on training batch is ([-\w.+]+)\.', text)]
-
-
-def accuracy_lines(text, which='validation'):
-    return [(int(step), float(value)) for step, value in re.findall(
-        r'After (\d+) training step\(s\), %s accuracy = ([\d.]+)' % which, text)]
 
 
 def variables(path):
@@ -768,8 +758,7 @@ def test_a_copied_or_moved_folder_keeps_to_itself(model, run_script, tmp_path):
 
 def test_the_recorded_accuracy_of_step_1_is_a_guess():
     for seed in 1, 2, 3:
-        with open(os.path.join(ROOT, 'results', 'logs', 'mnist_eval-seed%d.log' % seed)) as file:
-            step, accuracy = accuracy_lines(file.read())[0]
+        step, accuracy = accuracy_lines(read('results', 'logs', 'mnist_eval-seed%d.log' % seed))[0]
         # Article: 0.0616. One answer for most images, whatever it is, is right for about a tenth of them.
         assert step == 1 and 0.05 < accuracy < 0.2
 

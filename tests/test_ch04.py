@@ -19,7 +19,7 @@ import tensorflow as tf
 from matplotlib import colors
 from tensorflow.examples.tutorials.mnist import input_data
 
-from conftest import ROOT, load
+from conftest import ROOT, accuracy_lines, load, loss_lines, read
 
 TRAIN = 'ch04_cnn/mnist_train.py'
 EVAL = 'ch04_cnn/mnist_eval.py'
@@ -31,16 +31,6 @@ SMALL = NETWORK + ['--batch_size', 10, '--learning_rate_base', 0.05, '--regulara
 TF1 = tf.__version__ < '2'
 # On TensorFlow 1.15, with seed 1 and the images of `Drawn`.
 FIRST_LOSSES = [5.6832075, 4.349967, 3.8356116, 3.1886399]
-
-
-def loss_lines(text):
-    return [(int(step), float(loss)) for step, loss in re.findall(
-        r'After (\d+) training step\(s\), loss on training batch is ([-\w.+]+)\.', text)]
-
-
-def accuracy_lines(text, which='validation'):
-    return [(int(step), float(value)) for step, value in re.findall(
-        r'After (\d+) training step\(s\), %s accuracy = ([\d.]+)' % which, text)]
 
 
 @contextlib.contextmanager
@@ -576,8 +566,7 @@ def test_drawings(run_script):
 
 
 def test_the_recorded_losses_are_near_the_print():
-    with open(os.path.join(ROOT, 'results', 'logs', 'lenet-train-seed1.log')) as file:
-        losses = dict(loss_lines(file.read()))
+    losses = dict(loss_lines(read('results', 'logs', 'lenet-train-seed1.log')))
     # 60 draws of the initial weights gave 4.5 to 8.1.
     assert 4 < losses[1] < 9
     # The L2 loss, 0.62 at first, and on top of it the cross entropy of one batch of 100 with dropout. Its

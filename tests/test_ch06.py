@@ -16,7 +16,7 @@ import pytest
 import tensorflow as tf
 
 import data
-from conftest import ROOT, load
+from conftest import ROOT, load, read
 
 CHAPTER = 'ch06_high_level_apis/'
 # What differs on TensorFlow 2: random numbers, and so what a training with a seed comes to.
@@ -382,8 +382,7 @@ def test_keras_takes_channels_first_too(monkeypatch):
 def test_the_libraries_are_those_of_the_lock():
     import pkg_resources
 
-    with open(os.path.join(ROOT, 'requirements', 'tf1.lock')) as file:
-        pinned = dict(re.findall(r'^(keras|tflearn)==(\S+)', file.read(), re.MULTILINE))
+    pinned = dict(re.findall(r'^(keras|tflearn)==(\S+)', read('requirements', 'tf1.lock'), re.MULTILINE))
     assert pinned == {'keras': '2.3.1', 'tflearn': '0.5.0'}
     assert {name: pkg_resources.get_distribution(name).version for name in pinned} == pinned
 
@@ -463,8 +462,7 @@ KERAS_PRINTED = {
 
 
 def log(name):
-    with open(os.path.join(ROOT, 'results', 'logs', name + '.log'), encoding='utf-8') as file:
-        return file.read()
+    return read('results', 'logs', name + '.log')
 
 
 def test_recorded_epochs_are_near_the_print():

@@ -2,7 +2,6 @@
 
 from companion import cli
 
-import os
 import re
 import tarfile
 
@@ -13,7 +12,7 @@ import tensorflow as tf
 from matplotlib import image as png
 from tensorflow.python.framework import ops
 
-from conftest import ROOT, load
+from conftest import load, read
 
 TABLE = 'ch06_high_level_apis/pretrained_networks.py'
 CLASSIFY = 'ch06_high_level_apis/extras/classify_picture.py'
@@ -98,8 +97,7 @@ VGG_16, VGG_19 = (vgg([(2, 64), (2, 128), (n, 256), (n, 512), (n, 512)]) for n i
     ('VGG 19', [VGG_19[0], 0, VGG_19[1]])])
 def test_recorded_counts_of_the_others(model, counts):
     """The log's counts for deeper variants, which no test builds."""
-    with open(os.path.join(ROOT, 'results', 'logs', 'pretrained_networks.log')) as file:
-        assert rows(file.read())[model][2:2 + len(counts)] == counts
+    assert rows(read('results', 'logs', 'pretrained_networks.log'))[model][2:2 + len(counts)] == counts
 
 
 # Parameters and multiply-adds counted by hand; or the trainable parameters of other libraries' networks,

@@ -19,7 +19,7 @@ import pytest
 import tensorflow as tf
 from matplotlib import image as png
 
-from conftest import ROOT, load
+from conftest import ROOT, load, read
 
 PLACEMENT = 'ch07_acceleration/device_placement.py'
 MANUAL = 'ch07_acceleration/device_manual.py'
@@ -110,8 +110,7 @@ class Built(Exception):
 def as_printed(*changes):
     """Return multi_gpu_mnist.py as a module with lines of the print in place of ours: (ours, printed)."""
     load(QUEUE)
-    with open(os.path.join(ROOT, QUEUE), encoding='utf-8') as file:
-        source = file.read()
+    source = read(QUEUE)
     for ours, theirs in changes:
         assert source.count(ours) == 1, ours
         source = source.replace(ours, theirs)
@@ -840,8 +839,7 @@ PRINTED_FORMS = {
 @pytest.mark.parametrize('name', sorted(PRINTED_FORMS))
 def test_the_printed_forms_fail(name, monkeypatch):
     changes, error, message = PRINTED_FORMS[name]
-    with open(os.path.join(ROOT, QUEUE), encoding='utf-8') as file:
-        source = file.read()
+    source = read(QUEUE)
     multi = as_printed(*[change(source) if callable(change) else change for change in changes])
     with pytest.raises(error, match=message):
         build(monkeypatch, multi, fixed_input(20))
@@ -916,8 +914,7 @@ def test_recorded_losses_are_near_the_print():
 
 def test_the_first_losses_are_in_reach_of_the_printed_program():
     """And the band of step 10, 20 to 80, tells it from what is trained otherwise."""
-    with open(os.path.join(ROOT, 'results', 'logs', 'towers-first-losses.log'), encoding='utf-8') as file:
-        text = file.read()
+    text = read('results', 'logs', 'towers-first-losses.log')
     rows = re.findall(r'^(.{38})  +([\d.]+) .* (?:lowest|median of \d+|highest)$', text, re.MULTILINE)
     step_10, name = {}, None
     for label, value in rows:

@@ -5,7 +5,7 @@ import re
 
 import pytest
 
-from conftest import ROOT, load
+from conftest import ROOT, load, read
 
 CHAPTER = 'ch07_acceleration/'
 
@@ -160,8 +160,7 @@ def test_the_check_of_fields_finds_a_wrong_one():
 
 def test_the_manifests_image_is_the_projects():
     """Its working directory is where the commands are found, its user the pod's."""
-    with open(os.path.join(ROOT, 'Dockerfile')) as file:
-        text = file.read()
+    text = read('Dockerfile')
     for name in 'tfjob-async.yaml', 'tfjob-sync.yaml':
         for spec in manifests(name)[0]['spec']['tfReplicaSpecs'].values():
             pod = spec['template']['spec']

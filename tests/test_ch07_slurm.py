@@ -15,7 +15,7 @@ import time
 import portpicker
 import pytest
 
-from conftest import ROOT, load
+from conftest import ROOT, load, read
 
 CHAPTER = os.path.join(ROOT, 'ch07_acceleration')
 TRAIN = os.path.join(CHAPTER, 'slurm', 'train.sh')
@@ -442,8 +442,7 @@ def test_scancel_and_the_time_limit(submit, cluster):
 # The recorded runs
 
 def ten_runs(name):
-    with open(os.path.join(ROOT, 'results', 'clusters', 'slurm-%s.log' % name), encoding='utf-8') as file:
-        text = file.read()
+    text = read('results', 'clusters', 'slurm-%s.log' % name)
     ended = len(re.findall(r'^Run \d+ of 10: the job ended with status 0$', text, re.MULTILINE))
     accuracies = re.findall(r'test accuracy = ([\d.]+)$', text, re.MULTILINE)
     return ended, len(accuracies), min(map(float, accuracies))

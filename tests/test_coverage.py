@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, read
 
 COLUMNS = ['article', 'section', 'kind', 'item', 'printed', 'file', 'ours', 'test', 'erratum']
 KINDS = {'listing', 'snippet', 'output', 'table', 'formula', 'count', 'figure', 'number', 'note'}
@@ -14,11 +14,6 @@ NUMBER = r'(?<![\w.])\d+(?:[.,]\d+)*'
 # The articles' numbered figures and tables.
 FIGURES = {1: 6, 2: 5, 3: 2, 4: 7, 5: 6, 6: 0, 7: 2}
 TABLES = {1: 1, 2: 0, 3: 2, 4: 0, 5: 0, 6: 0, 7: 0}
-
-
-def read(*path):
-    with open(os.path.join(ROOT, *path), encoding='utf-8') as file:
-        return file.read()
 
 
 with open(os.path.join(ROOT, 'results', 'coverage.csv'), encoding='utf-8', newline='') as coverage:

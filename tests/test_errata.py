@@ -1,11 +1,10 @@
 """The printed forms that ERRATA.md calls wrong are wrong, and the tests that it names exist."""
-import os
 import re
 
 import pytest
 import tensorflow as tf
 
-from conftest import ROOT, load
+from conftest import load, read
 from test_coverage import TESTS
 
 KINDS = ['Misprints', 'Our copy of the article', 'Aged software', 'Choices of ours', 'Checked, and right']
@@ -37,16 +36,14 @@ def test_article_2_trains_without_regularisation_or_averages(run_script, monkeyp
 @pytest.mark.parametrize('name', ['ERRATA.md', 'ERRATA.zh-CN.md'])
 def test_the_index_by_section_is_that_of_the_coverage(name):
     index = load('tools/errata_index.py').index(name)
-    with open(os.path.join(ROOT, name), encoding='utf-8') as file:
-        text = file.read()
+    text = read(name)
     assert '\n\n%s\n## ' % index in text, 'run python tools/errata_index.py'
     assert {number for number in re.findall(r'(?m)^#### <a id="([\d.]+)">', text) if number[0] != '0'} <= set(
         re.findall(r'\(#([\d.]+)\)', index))
 
 
 def test_each_block_has_its_parts_and_tests_that_exist():
-    with open(os.path.join(ROOT, 'ERRATA.md'), encoding='utf-8') as file:
-        text = file.read()
+    text = read('ERRATA.md')
     defined = TESTS | {name.partition('::')[0] for name in TESTS}
     seen, wrong = set(), []
     for article in re.split('^## ', text, flags=re.MULTILINE)[1:]:

@@ -6,7 +6,7 @@ import re
 
 import pytest
 
-from conftest import ROOT
+from conftest import ROOT, read
 
 PAGES = sorted(os.path.relpath(path, ROOT) for pattern in ('*.md', 'results/*.md', 'ch0*/*.md', 'ch0*/*/*.md')
                for path in glob.glob(os.path.join(ROOT, pattern)) if not path.endswith('.zh-CN.md'))
@@ -19,11 +19,6 @@ FLAGS = r'(?s)\n## 命令行参数\n.*?(?=\n## |\Z)|\[命令行参数\]\(#命令
 
 def chinese(path):
     return path[:-len('.md')] + '.zh-CN.md'
-
-
-def read(path):
-    with open(os.path.join(ROOT, path), encoding='utf-8') as file:
-        return file.read()
 
 
 def rows(text):

@@ -15,12 +15,7 @@ import pytest
 import benchmark
 import report
 import reproduce
-from conftest import ROOT, load
-
-
-def read(name):
-    with open(os.path.join(ROOT, name), encoding='utf-8') as file:
-        return file.read()
+from conftest import ROOT, load, read
 
 
 def within(value, wanted, band):

@@ -14,7 +14,7 @@ import time
 import pytest
 import tensorflow as tf
 
-from conftest import ROOT, load
+from conftest import ROOT, load, read
 
 FILES = sorted(os.path.relpath(path, ROOT) for pattern in ('*.py', 'extras/*.py')
                for path in glob.glob(os.path.join(ROOT, 'ch0*', pattern)))
@@ -47,8 +47,7 @@ def test_each_constant_is_a_flag_with_the_printed_value(path, monkeypatch, capsy
             assert name.lower() in flags, '%s is no flag' % name
             if not isinstance(value, str):
                 assert '(default: %s)' % value in re.sub(r'\s+', ' ', flags[name.lower()])
-    with open(os.path.join(ROOT, path), encoding='utf-8') as file:
-        code = file.read()
+    code = read(path)
     drawn = bool(re.search(r'args\.seed\b', code)) or path.endswith('_tfdata.py')
     assert ('seed' in flags) == drawn, 'a seed where something is drawn by chance, and only there'
     with pytest.raises(SystemExit) as stop:
