@@ -95,7 +95,7 @@ def test_check_environment_runs_its_checks(monkeypatch, tmp_path, capsys):
     monkeypatch.setattr(check, 'requirements', lambda: [
         ('requests', '>=1', ''), ('tqdm', '', ''), ('numpy', '<0.1', 'ch06')])
     monkeypatch.setattr(check, 'check_python', lambda: 'Python')
-    monkeypatch.setattr(check, 'check_processor', lambda: 'a processor')
+    monkeypatch.setattr(check, 'check_processor', lambda: 'processor')
     monkeypatch.setattr(check, 'check_folder', functools.partial(check.check_folder, needed_bytes=0))
     started, start = [], check.start
     monkeypatch.setattr(check, 'start', lambda code, *names: started.append(names) or start(code, *names))
