@@ -351,11 +351,11 @@ def test_a_job_array_searches_for_a_learning_rate(submit, cluster, tmp_path):
 @pytest.mark.slow
 def test_a_killed_worker_that_is_not_needed(submit):
     """The others go on, and the chief's status is the job's."""
-    job = submit('dist_mnist_async.py', '--training_steps', '10000', *SMALL)
+    job = submit('dist_mnist_async.py', '--training_steps', '5000', *SMALL)
     job.wait_for('^After .* of them by worker 1')
     job.kill(2)
     assert job.end() == ('COMPLETED', '0'), job.text()
-    assert re.search(r'^After 1000\d training step\(s\), test accuracy = 0.[789]', job.text(), re.MULTILINE)
+    assert re.search(r'^After 500\d training step\(s\), test accuracy = 0.[789]', job.text(), re.MULTILINE)
     assert 'ps 0 ends' not in job.text(), 'ended with the job'
 
 @pytest.mark.slow
