@@ -193,13 +193,13 @@ class Job:
         self.slurm.wait_for(lambda: self.field('Restarts') == '1' and self.field('JobState') == 'PENDING')
 
     def start_again(self):
-        """Start it now that it is queued again; by itself it would wait two minutes.
+        """Start it soon, now that it is queued again; by itself it would wait two minutes.
 
-        Only once nothing is left of its first run, whose script would else report its status for the second one.
+        Not in the second in which its first run ended: slurmd takes the second run's credential for that of the first.
         """
         self.slurm.wait_for(lambda: self.field('Restarts') == '1' and (
             self.field('JobState') == 'RUNNING' or not self.steps()))
-        self.slurm.run('scontrol', 'update', 'JobId=' + self.number, 'StartTime=now')
+        self.slurm.run('scontrol', 'update', 'JobId=' + self.number, 'StartTime=now+2')
 
     def accuracy(self):
         return float(re.findall(r'test accuracy = ([\d.]+)$', self.text(), re.MULTILINE)[-1])
