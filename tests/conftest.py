@@ -78,7 +78,7 @@ def loss_lines(text):
 
 
 def accuracy_lines(text, which='validation'):
-    """The same of the accuracies on these data."""
+    """The accuracies on these data in its output, as (step, accuracy)."""
     return [(int(step), float(value)) for step, value in re.findall(
         r'After (\d+) training step\(s\), %s accuracy = ([\d.]+)' % which, text)]
 
