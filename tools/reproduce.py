@@ -31,8 +31,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 RESULTS = os.path.join(cli.ROOT, 'results')
 # Seconds, where no committed log of an undisturbed run has them.
 SECONDS = {'lenet-train': 2600, 'ptb_train-killed': 730, 'tf2-lenet-rate-0.01': 1300, 'tf2-lenet-rate-0.02': 1300,
-           'tf2-lenet-rate-0.05': 1300, 'tf2-lenet-scan': 1500, 'tf2-contrib_learn_cnn': 600, 'tf2-ptb_word_lm': 640,
-           'tf2-mnist_train': 100, 'tf2-first-accuracies': 280}
+           'tf2-lenet-rate-0.05': 1300, 'tf2-lenet-scan': 1500, 'tf2-contrib_learn_cnn': 600, 'tf2-slim_cnn': 900,
+           'tf2-ptb_word_lm': 640, 'tf2-mnist_train': 100, 'tf2-first-accuracies': 280}
 PICTURES = ('input_speed', 'dist_speed')
 
 # A training that is killed once in its second epoch, and started again.
@@ -152,6 +152,7 @@ def plan():
         for name, command in (
                 ('ptb_word_lm', 'ch05_rnn_ptb/ptb_word_lm.py'),
                 ('contrib_learn_cnn', 'ch06_high_level_apis/contrib_learn_cnn.py'),
+                ('slim_cnn', 'ch06_high_level_apis/slim_cnn.py'),
                 ('tflearn_cnn', 'ch06_high_level_apis/tflearn_cnn.py --n_epoch 1'),
                 ('keras_cnn', 'ch06_high_level_apis/keras_cnn.py --epochs 2'),
                 ('mnist_train', 'ch03_training_tricks/mnist_train.py'),
