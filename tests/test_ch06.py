@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import tempfile
+import time
 import types
 
 import numpy as np
@@ -401,6 +402,28 @@ def test_l2_of_tflearn_is_minimized_and_not_printed(monkeypatch):
         op.initialize_training_ops(0, sess, 0, 0)
         (total,) = [operation for operation in graph.get_operations() if operation.name.endswith('Total_Loss')]
         assert set(penalties) | {op.loss} <= set(total.inputs)
+
+
+def test_tflearn_shuffles_batches_that_wait():
+    """An epoch of the printed size, at a training's pace: what waits in the queue is shuffled with the next epoch's."""
+    load(CHAPTER + 'tflearn_cnn.py')
+    from tflearn.data_flow import FeedDictFlow
+    images = 55000
+    coordinator = tf.train.Coordinator()
+    np.random.seed(1)
+    flow = FeedDictFlow({'images': np.arange(images)}, coordinator, 64, num_threads=1, shuffle=True, continuous=True)
+    order = flow.index_array.copy()
+    flow.start()
+    batches = []
+    for _ in range(860):
+        time.sleep(0.002)           # a step; the threads of the flow are ready long before
+        batches.append(flow.next(timeout=60)['images'])
+    coordinator.request_stop()
+    epoch = np.concatenate(batches)
+    times = np.bincount(np.bincount(epoch, minlength=images))
+    assert len(epoch) == images and times[0] == times[2] and 1700 < times[0] < 2300
+    (other,) = np.nonzero(epoch != order)
+    assert 859 - 35 <= other[0] // 64 <= 859 - 30, 'the last 32 batches or so are not of this epoch'
 
 
 def test_tflearns_second_argument_is_the_depth():
