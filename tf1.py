@@ -1,7 +1,7 @@
 """Run a program of the articles, as it is, on TensorFlow 2.x.
 
-    python tf1.py ch03_training_tricks/mnist_train.py --training_steps 2000
-    python tf1.py -m pytest tests/test_ch03.py
+    .venv-tf2/bin/python tf1.py ch03_training_tricks/mnist_train.py --training_steps 2000
+    .venv-tf2/bin/python tf1.py -m pytest tests/test_ch03.py
 
 The programs are for TensorFlow 1.15 on Python 3.7, and that stays the reference. Where that Python or its
 packages are not to be had, this launcher runs the same files on TensorFlow 2.15 or newer, tested with 2.15.1

@@ -725,15 +725,16 @@ def test_the_printed_margin_stops_the_queue_after_step_0(records, tmp_path):
     end = '                coord.request_stop()\n                coord.join(threads)\n'
     save = 'saver.save(sess, checkpoint_path, global_step=step)\n'
     multi = as_printed((end, ''), (save, save + ' ' * 24 + 'coord.request_stop()\n' +
-                                   ' ' * 24 + 'coord.join(threads)\n'))
+                                   ' ' * 24 + 'coord.join(threads)\n'),
+                       ('with stopped_at_the_end(coord, threads, summary_writer)', 'with contextlib.nullcontext()'))
     multi.N_GPU, multi.BATCH_SIZE, multi.TRAINING_STEPS = 2, 250, 41
     multi.DATA_PATH, multi.MODEL_SAVE_PATH = records[1], str(tmp_path / 'model')
     os.mkdir(multi.MODEL_SAVE_PATH)
     steps, check_loss = [], multi.cli.check_loss
     multi.cli = types.SimpleNamespace(UserError=cli.UserError, check_loss=lambda loss, step, *more: (
         steps.append(step), check_loss(loss, step, *more)))
-    # The queue is empty, and closed: no step is trained any more, and no error tells it.
-    multi.train(argparse.Namespace(seed=1, log_device_placement=False, n_gpu=2), multi.get_input)
+    with pytest.raises(tf.errors.OutOfRangeError, match='is closed and has insufficient elements'):
+        multi.train(argparse.Namespace(seed=1, log_device_placement=False, n_gpu=2), multi.get_input)
     # What was in the queue, at most 10000 + 3 * 500 records, was still there; a summary takes a batch too.
     assert 12 < max(steps) < 24
 

@@ -2,8 +2,8 @@
 
 Not in the article, which prints no learning rate for this network. Article 4 卷积神经网络, section LeNet-5 模型.
 
-    python tf1.py ch04_cnn/extras/learning_rates.py                             # the whole scan on TensorFlow 2
-    python tf1.py ch04_cnn/extras/learning_rates.py --rates 0.05 --seeds 1 2 3
+    .venv-tf2/bin/python tf1.py ch04_cnn/extras/learning_rates.py               # the whole scan on TensorFlow 2
+    .venv-tf2/bin/python tf1.py ch04_cnn/extras/learning_rates.py --rates 0.05 --seeds 1 2 3
 
 Runs mnist_train.py once for each 学习率 (learning rate) and seed, evaluates each checkpoint beside it, and keeps
 the loss in its two parts: the L2 正则化 (regularization) term and the 交叉熵 (cross entropy) of the validation
