@@ -1,6 +1,7 @@
 """RESULTS.md is what the committed logs give, and they are within their bands."""
 from companion import cli, printed
 
+import fcntl
 import glob
 import os
 import re
@@ -313,7 +314,7 @@ def test_reproduce_knows_how_each_log_is_made():
 def test_reproduce_runs_two_folders_at_once_and_ends_with_the_first_failure(monkeypatch, capsys):
     meet, done = threading.Barrier(2, timeout=60), []
 
-    def run(step, folder):
+    def run(step, folder, running):
         name, = step[1]
         meet.wait()
         if name == 'fails':
@@ -336,6 +337,65 @@ def test_reproduce_runs_two_folders_at_once_and_ends_with_the_first_failure(monk
     reproduce.main(['--list', '--on', 'tf2', '--only', 'no such run'])
     reproduce.main(['--list', '--on', '1.15', '--only', 'tf2-m'])
     assert capsys.readouterr().out == ''
+
+
+STOPPED = """
+import sys
+sys.path[:0] = 'tools', '.'
+from companion import cli
+import report, reproduce
+reproduce.plan = lambda: [('runs', {'training': ('python ch03_training_tricks/mnist_train.py --sample --seed 1 '
+                                                 '--training_steps 4001').split()})]
+report.write = print
+cli.run(lambda: reproduce.main(['--folder', sys.argv[1]]))
+"""
+
+
+@pytest.mark.slow
+def test_reproduce_is_stopped_and_goes_on(tmp_path):
+    """By SIGTERM, which reaches reproduce.py alone."""
+    def start():
+        return subprocess.Popen([sys.executable, '-c', STOPPED, str(tmp_path)], cwd=ROOT, universal_newlines=True,
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+
+    part = tmp_path / 'logs' / 'training.log.part'
+    run = start()
+    try:
+        while not (part.exists() and 'After 1001 ' in part.read_text()):
+            assert run.poll() is None
+            time.sleep(0.1)
+    finally:
+        run.terminate()
+    assert 'interrupted' in run.communicate(timeout=60)[1] and run.returncode == 130
+    # Its training has ended too: no line is added any more, and its lock is free for the next.
+    before = part.read_text()
+    assert not (tmp_path / 'logs' / 'training.log').exists() and 'After 4001 ' not in before
+    out, err = start().communicate(timeout=200)
+    assert str(tmp_path) in out, err
+    assert not part.exists()
+    text = (tmp_path / 'logs' / 'training.log').read_text()
+    assert text.startswith(before) and len(re.findall('^# command', text, re.MULTILINE)) == 1
+    assert re.search(r'After 1001 .*\n(?s:.*)# resumed: .*\nResuming after (\d+001|1) .*\n(?s:.*)'
+                     r'After 4001 .*\nTrained 4001 (?s:.*)# seconds: \d+\n$', text)
+
+
+def test_record_goes_on_only_with_a_training_that_resumes(tmp_path):
+    def run(name, program):
+        return subprocess.run([sys.executable, os.path.join(ROOT, 'tools', 'record.py'), '--logs', str(tmp_path), name,
+                               'python', '-c', program], stderr=subprocess.PIPE, universal_newlines=True)
+
+    def log(name):
+        return re.sub('(?m)^# .*\n', '', (tmp_path / (name + '.log')).read_text())
+
+    for name, first, second, lines in (('a', 'step 1', 'Resuming after 1', 'step 1\nResuming after 1\n'),
+                                       ('b', 'step 1', 'step 2', 'step 2\n')):
+        assert run(name, 'print("%s"); raise SystemExit(7)' % first).returncode == 1
+        assert run(name, 'print("%s")' % second).returncode == 0 and log(name) == lines
+    assert 'delete its checkpoints' in run('c', 'print("Already trained for 9 steps")').stderr
+    with open(str(tmp_path / 'd.log.part'), 'w') as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        assert 'another run is writing' in run('d', '').stderr
+    assert sorted(os.listdir(str(tmp_path))) == ['a.log', 'b.log', 'c.log.part', 'd.log.part']
 
 
 def test_record_keeps_a_failed_run_apart(tmp_path):

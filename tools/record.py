@@ -3,20 +3,25 @@
     python tools/record.py mnist_fc-seed1 python ch02_mnist_basics/mnist_fc.py --seed 1
 
 --logs DIR in front names another folder than results/logs. The log, NAME.log, takes its place when the
-command has ended with status 0; until then it is NAME.log.part. RESULTS.md is made from these logs by
-tools/report.py.
+command has ended with status 0; until then it is NAME.log.part. If a program that was stopped says that it
+resumes, its log goes on; else it begins anew. RESULTS.md is made from these logs by tools/report.py.
 """
 import datetime
+import fcntl
 import os
 import platform
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
 
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LOGS = os.path.join(ROOT, 'results', 'logs')
+RESUMES = re.compile('Resuming after |Already trained for ')
+# What a user may have set, and results or their speed depend on.
+SETTINGS = 'TF_ENABLE_ONEDNN_OPTS', 'TF_XLA_FLAGS', 'CUDA_VISIBLE_DEVICES'
 PACKAGES = ('tensorflow-gpu', 'tensorflow', 'numpy', 'keras', 'tf-keras', 'tf-slim', 'tflearn')
 
 
@@ -48,25 +53,52 @@ def main():
     name, command = argv[0], argv[1:]
     os.makedirs(logs, exist_ok=True)
     path = os.path.join(logs, name + '.log')
+    settings = ''.join('; %s=%s' % (name, os.environ[name]) for name in SETTINGS if name in os.environ)
+    header = '# command: %s\n# date: %s\n# machine: %s%s\n# versions: %s\n' % (
+        ' '.join(map(shlex.quote, command)), datetime.date.today().isoformat(), processor(), settings, versions())
+    if command[0] == 'python':
+        command[0] = sys.executable
+    for number in signal.SIGTERM, signal.SIGHUP:
+        if signal.getsignal(number) is not signal.SIG_IGN:      # nohup
+            signal.signal(number, lambda *_: sys.exit('record.py: stopped; see %s.part' % path))
     start = time.time()
-    with open(path + '.part', 'w', buffering=1, encoding='utf-8') as log:
-        log.write('# command: %s\n# date: %s\n# machine: %s\n# versions: %s\n' % (
-            ' '.join(map(shlex.quote, command)), datetime.date.today().isoformat(), processor(), versions()))
-        if command[0] == 'python':
-            command[0] = sys.executable
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, universal_newlines=True)
-        for line in process.stdout:
-            sys.stdout.write(line)
-            # Neither colours nor folders of this machine are part of a result.
-            line = re.sub('\x1b\\[[0-9;]*[A-Za-z]|\r', '', line)
-            if not re.match(r'(\[[\w ]+\] )?Extracting ', line):
+    with open(path + '.part', 'a+', buffering=1, encoding='utf-8') as log:
+        try:
+            fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            sys.exit('record.py: error: another run is writing %s.part: wait for it, or end it' % path)
+        begun, first = log.tell() > 0, True
+        if not begun:
+            log.write(header)
+        # A session of its own, so that all processes of a shell's command end with it.
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, universal_newlines=True, start_new_session=True,
+                                   env=dict(os.environ, PYTHONUNBUFFERED='1'))
+        try:
+            for line in process.stdout:
+                sys.stdout.write(line)
+                # Neither colours nor folders of this machine are part of a result.
+                line = re.sub('\x1b\\[[0-9;]*[A-Za-z]|\r', '', line)
+                if re.match(r'(\[[\w ]+\] )?Extracting ', line):
+                    continue
+                if first and RESUMES.match(line):
+                    if not begun:
+                        sys.exit('record.py: error: no log has the first part of this training: delete its checkpoints')
+                    log.write('# resumed: %s\n' % datetime.date.today().isoformat())
+                elif first and begun:
+                    log.truncate(0)
+                    log.write(header)
+                first = False
                 line = line.replace(os.environ.get('TF_TUTORIAL_RUNS') or 'runs', 'runs')
                 log.write(line.replace(ROOT + os.sep, ''))
-        status = process.wait()
+            status = process.wait()
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGTERM)
+                process.wait()
         log.write('# seconds: %.0f\n' % (time.time() - start))
-    if status:
-        sys.exit('record.py: error: the command ended with status %d; see %s.part' % (status, path))
-    os.replace(path + '.part', path)
+        if status:
+            sys.exit('record.py: error: the command ended with status %d; see %s.part' % (status, path))
+        os.replace(path + '.part', path)
 
 
 if __name__ == '__main__':

@@ -7,8 +7,9 @@
 
 New logs, pictures and RESULTS.md go to runs/reproduce; the committed ones stay. In that RESULTS.md, what was
 not run again is from the committed logs: each log is named with its date. Stop it and start it again as you
-like: a run that has its log is left out, and a training resumes from its last checkpoint. To run one again,
-delete its log, and the checkpoints beside it. On 2.x two trainings run at once, and nothing is a measure of speed.
+like: a run that has its log is left out, and a training that can resume does. To run one again, delete its log,
+and the checkpoints beside it. On 2.x two trainings run at once, and nothing is a measure of speed. Without 1.15:
+`.venv-tf2/bin/python tf1.py tools/reproduce.py --on tf2`.
 
 The runs under Slurm are left out where there is no sbatch.
 
@@ -21,6 +22,7 @@ import concurrent.futures
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -36,14 +38,15 @@ SECONDS = {'lenet-train': 2600, 'ptb_train-killed': 730, 'tf2-lenet-rate-0.01': 
 PICTURES = ('input_speed', 'dist_speed')
 
 # A training that is killed once in its second epoch, and started again.
-KILLED = ('python ch05_rnn_ptb/extras/ptb_train.py --seed 1 & until grep -q "ckpt-2...[^0-9]" '
-          '$TF_TUTORIAL_RUNS/ch05_rnn_ptb/model/checkpoint 2>/dev/null; do sleep 0.2; done; kill -9 $!; '
+KILLED = ('rm -rf $TF_TUTORIAL_RUNS/ch05_rnn_ptb/model; python ch05_rnn_ptb/extras/ptb_train.py --seed 1 & '
+          'until grep -q "ckpt-2...[^0-9]" $TF_TUTORIAL_RUNS/ch05_rnn_ptb/model/checkpoint 2>/dev/null; do '
+          'kill -0 $! || exit 1; sleep 0.2; done; kill -9 $!; '
           'echo "# kill -9"; python ch05_rnn_ptb/extras/ptb_train.py --seed 1')
 
 # Three ways to write an asynchronous training, in turn.
 WAYS = ('for i in 1 2 3; do for way in "train_and_evaluate.py -- --by_hand" "dist_mnist_async.py -- --textbook" '
         '"train_and_evaluate.py --"; do echo "== $way"; python ch07_acceleration/launch.py $way --training_steps 4000 '
-        '--save_steps 1000 --model_save_path $(mktemp -d); done; done')
+        '--save_steps 1000 --model_save_path $(mktemp -d) || exit 1; done; done')
 
 # TensorFlow 2.x as it is, and with other settings.
 SETTINGS = (
@@ -53,8 +56,8 @@ SETTINGS = (
     ('2.x, one operation at once', 'env TF_NUM_INTEROP_THREADS=1 '))
 
 # Ten jobs of a program, one after the other, on a cluster of Slurm's with two nodes.
-SLURM = ('for i in {1..10}; do sbatch --wait --ntasks=%d --output=$TF_TUTORIAL_RUNS/run$i.out '
-         'ch07_acceleration/slurm/train.sh ch07_acceleration/dist_mnist_%s.py%s --model_save_path '
+SLURM = ('rm -rf $TF_TUTORIAL_RUNS/run*; for i in {1..10}; do sbatch --wait --ntasks=%d '
+         '--output=$TF_TUTORIAL_RUNS/run$i.out ch07_acceleration/slurm/train.sh ch07_acceleration/dist_mnist_%s.py%s --model_save_path '
          '$TF_TUTORIAL_RUNS/run$i; echo "Run $i of 10: the job ended with status $?"; '
          'cat $TF_TUTORIAL_RUNS/run$i.out; done')
 SLURM_RUNS = ('async', 3, ''), ('sync', 3, ''), ('in_graph', 3, ''), ('sync-2of3', 4, ' --replicas 2')
@@ -177,7 +180,7 @@ def seconds(name):
         return SECONDS[base]
     took = [float(header['seconds']) for header in
             (report.read(other)[1] for other in report.names() if re.sub(r'-seed\d$', '', other) == base)
-            if 'seconds' in header]
+            if 'seconds' in header and 'resumed' not in header]
     return min(took) if took else 10 if name.startswith('outputs/') else 300
 
 
@@ -194,10 +197,19 @@ def hours(amount):
     return '%d h %02d min' % divmod(round(amount / 60), 60)
 
 
-def run(step, folder):
-    """Run one step's commands at once, each through record.py. Raises cli.UserError if one fails."""
+def run(step, folder, running):
+    """Run one step's commands at once, each through record.py.
+
+    Args:
+        running: the list to which their processes are appended.
+    Raises:
+        cli.UserError: one of them failed.
+    """
     runs, commands = step
-    runs = os.path.join(folder if folder != RESULTS else os.path.join(cli.ROOT, 'runs', 'reproduce'), runs)
+    runs = os.path.join(folder if folder != RESULTS else os.path.join(cli.ROOT, 'runs', 'results'), runs)
+    if len(commands) > 1:
+        # One watches the other: both from the start.
+        shutil.rmtree(os.path.join(runs, list(commands.values())[0][1].split('/')[0]), ignore_errors=True)
     os.makedirs(runs, exist_ok=True)
     # launch.py gives each of its runs a new folder in TMPDIR.
     environment = dict(os.environ, TF_TUTORIAL_RUNS=runs, TMPDIR=runs)
@@ -210,6 +222,7 @@ def run(step, folder):
         [python, os.path.join(HERE, 'record.py'), '--logs', os.path.dirname(log_of(folder, name)),
          os.path.basename(name)] + command,
         cwd=cli.ROOT, env=environment) for name, command in commands.items()}
+    running.extend(processes.values())
     try:
         # The training is the last; when it fails, the evaluation beside it would wait forever.
         for name, process in reversed(list(processes.items())):
@@ -235,26 +248,30 @@ def run_all(steps, at_once, folder, only_list):
             print('%s; %s to go' % (what, hours(sum(estimates[i:]))))
         else:
             folders.setdefault(step[0] if at_once > 1 else '', []).append((step, what))
-    stop = []
+    stop, running = [], []
 
     def run_folder(of_folder):
         for step, what in of_folder:
             if stop:
                 return
-            print(what, flush=True)
+            print(what + '\n', end='', flush=True)      # in one write, as two folders are at work
             start = time.time()
             try:
-                run(step, folder)
+                run(step, folder, running)
             except BaseException:
                 stop.append(step)
                 raise
-            print('%s: took %s' % (what.split(',')[0], hours(time.time() - start)), flush=True)
+            print('%s: took %s\n' % (what.split(',')[0], hours(time.time() - start)), end='', flush=True)
 
     with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
-        running = [pool.submit(run_folder, of_folder) for of_folder in folders.values()]
+        results = [pool.submit(run_folder, of_folder) for of_folder in folders.values()]
         try:
-            for done in running:
-                done.result()
+            for result in results:
+                result.result()
+        except KeyboardInterrupt:
+            for process in running:
+                process.terminate()
+            raise
         finally:
             stop.append(None)       # Ctrl-C, or a failure: nothing more is begun
 
@@ -268,14 +285,15 @@ def main(argv=None):
     parser.add_argument('--folder', metavar='DIR', default=os.path.join(cli.ROOT, 'runs', 'reproduce'),
                         help='where logs, pictures and RESULTS.md go (default: runs/reproduce)')
     args = parser.parse_args(argv)
+    for number in signal.SIGTERM, signal.SIGHUP:
+        if signal.getsignal(number) is not signal.SIG_IGN:      # nohup
+            signal.signal(number, signal.default_int_handler)
     folder = os.path.abspath(args.folder)
 
     steps = []
     for runs, commands in plan():
-        commands = {name: command for name, command in commands.items()
-                    if args.only in name and args.on in (None, version(name))
-                    and not os.path.exists(log_of(folder, name))}
-        if commands:
+        if any(args.only in name and args.on in (None, version(name)) and not os.path.exists(log_of(folder, name))
+               for name in commands):
             steps.append((runs, commands))
     for of, at_once in ('1.15', 1), ('tf2', 2):
         run_all([step for step in steps if version(list(step[1])[0]) == of], at_once, folder, args.list)
