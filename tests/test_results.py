@@ -133,7 +133,8 @@ def test_the_first_accuracy_of_article_2():
     assert all(rows['weights: stddev %s' % stddev][3] < middle for stddev in ('0.05', '0.2', '1, the default'))
     for page in 'RESULTS.md', 'RESULTS.zh-CN.md':
         assert all('%.4f' % value in read(page) for value in (
-            lowest, middle, highest, spread, rows['learning rate 0.0125'][2], rows['the same initial weights'][4]))
+            lowest, middle, highest, spread, rows['learning rate 0.0125'][2], rows['the same initial weights'][4],
+            rows['one order of the images'][4]))
 
 
 def lenet_at_001():
@@ -207,9 +208,10 @@ def test_article_4_at_several_rates():
     # The L2 loss that 0.01 comes to by decay alone, beside the readers' reports.
     rates = load('ch04_cnn/extras/learning_rates.py')
     for step in 60000, 80000:
-        l2 = full[0.01][1]['l2_loss'] * rates.l2_factor(0.01, 30000, step)
+        l2 = mean(run['l2_loss'] for run in full[0.01].values()) * rates.l2_factor(0.01, 30000, step)
         assert '%.2f' % l2 == '%.2f' % rates.REPORTED_LOSS[step]
-        assert 0.04 < (l2 + full[0.01][1]['cross_entropy']) / rates.REPORTED_LOSS[step] - 1 < 0.07
+        cross_entropy = mean(run['cross_entropy'] for run in full[0.01].values())
+        assert 0.055 < (l2 + cross_entropy) / rates.REPORTED_LOSS[step] - 1 < 0.068
     for page in 'README', 'ch04_cnn/README', 'ERRATA', 'RESULTS':
         for language in '.md', '.zh-CN.md':
             assert '%.4f' % accuracy in read(page + language)

@@ -104,6 +104,10 @@ def source(*bases):
     lines, machines = [], []
     for name in names():
         if re.sub(r'-(seed\d|resumed)', '', name) in bases:
+            # The second part of a training, unless all of it was run again.
+            first = re.sub('-resumed$', '', name)
+            if os.path.dirname(find('logs', first + '.log')) != os.path.dirname(find('logs', name + '.log')):
+                continue
             header = read(name)[1]
             lines.append('- [%s.log](%s), %s: `%s`' % (
                 name, link('logs', name + '.log'), header['date'], header['command']))
@@ -318,7 +322,9 @@ def write(folder=FOLDER):
     for output in OUTPUTS:
         path = os.path.join(cli.ROOT if folder == FOLDER else folder, output)
         with open(path, 'w', encoding='utf-8') as file:
-            file.write(render(output))
+            # From another folder the project's own pages are elsewhere.
+            file.write(re.sub(r'\]\(((?:results|ch0\w+)/[^)#]*)', lambda match: '](' + os.path.relpath(
+                os.path.join(cli.ROOT, match.group(1)), os.path.dirname(path)), render(output)))
         print('Saved %s' % path)
 
 

@@ -1,8 +1,8 @@
 """Run everything of RESULTS.md again, at the printed settings on the real data, and write RESULTS.md of it.
 
     python tools/reproduce.py --list          # what it runs, and how long each took us, often on a busy machine
-    python tools/reproduce.py --on tf2        # what runs on TensorFlow 2.x, four hours by our times, on two cores
-    python tools/reproduce.py --on 1.15       # the rest, six and a half
+    python tools/reproduce.py --on tf2        # what runs on TensorFlow 2.x, five hours by our times, on two cores
+    python tools/reproduce.py --on 1.15       # the rest, seven
     python tools/reproduce.py --only mnist_fc # runs whose name has this text
 
 New logs, pictures and RESULTS.md go to runs/reproduce; the committed ones stay. In that RESULTS.md, what was
@@ -57,9 +57,9 @@ SETTINGS = (
 
 # Ten jobs of a program, one after the other, on a cluster of Slurm's with two nodes.
 SLURM = ('rm -rf $TF_TUTORIAL_RUNS/run*; for i in {1..10}; do sbatch --wait --ntasks=%d '
-         '--output=$TF_TUTORIAL_RUNS/run$i.out ch07_acceleration/slurm/train.sh ch07_acceleration/dist_mnist_%s.py%s --model_save_path '
-         '$TF_TUTORIAL_RUNS/run$i; echo "Run $i of 10: the job ended with status $?"; '
-         'cat $TF_TUTORIAL_RUNS/run$i.out; done')
+         '--output=$TF_TUTORIAL_RUNS/run$i.out ch07_acceleration/slurm/train.sh '
+         'ch07_acceleration/dist_mnist_%s.py%s --model_save_path $TF_TUTORIAL_RUNS/run$i; '
+         'echo "Run $i of 10: the job ended with status $?"; cat $TF_TUTORIAL_RUNS/run$i.out; done')
 SLURM_RUNS = ('async', 3, ''), ('sync', 3, ''), ('in_graph', 3, ''), ('sync-2of3', 4, ' --replicas 2')
 
 
