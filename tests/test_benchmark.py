@@ -21,8 +21,7 @@ TORCH = os.path.join(ROOT, '.venv-torch', 'bin', 'python')
 pytestmark = pytest.mark.slow
 ROW = (r'^\| ([^|]+) \| ([^|]+) \| ([\d.]+) \| ([\d.]+) to ([\d.]+) \| ([\d.]+) \| ([\d.]+) '
        r'\| (\d+) \| (\d+) % \|$')
-ROUND = (r'^round (\d+)  (.+?) +784-500-10 network ([\d.]+)  LeNet ([\d.]+)  PTB LSTM ([\d.]+)  '
-         r'sgemm ([\d.]+) ms$')
+ROUND = r'^round (\d+)  (.+?) +784-500-10 network ([\d.]+)  LeNet ([\d.]+)  PTB LSTM ([\d.]+)  sgemm ([\d.]+) ms$'
 
 
 def rows(text):
@@ -150,8 +149,7 @@ def test_the_table_is_that_of_the_recorded_rounds():
         assert float(one) == pytest.approx(float(other), rel=1e-4) and float(difference) < 1e-4
     rounds = {}
     for number, build, *times in re.findall(ROUND, text, re.MULTILINE):
-        rounds.setdefault(int(number), {})[build] = dict(
-            zip(benchmark.MODELS + (benchmark.SGEMM,), map(float, times)))
+        rounds.setdefault(int(number), {})[build] = dict(zip(benchmark.MODELS + (benchmark.SGEMM,), map(float, times)))
     order = list(rounds[1])
     again = benchmark.table([{build: rounds[number][build] for build in order} for number in sorted(rounds)])
     for key, figures in rows(again).items():

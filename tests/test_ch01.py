@@ -1,5 +1,4 @@
 """Article 1: the environment check with and without faults, and what its statements come to."""
-from companion import cli
 
 import collections
 import functools
@@ -15,7 +14,6 @@ import types
 import numpy as np
 import pytest
 import tensorflow as tf
-from matplotlib import image as png
 
 from conftest import ROOT, load
 
@@ -24,29 +22,15 @@ V1 = tf.__version__ < '2'           # TensorFlow 2 draws other random numbers
 
 # A TensorFlow with a GPU that is too new for CUDA 10.0; the installed one is hidden.
 FAKE_TENSORFLOW = '''
-import sys, types
-__version__ = %r
-class Device:
-    device_type, name, physical_device_desc = 'GPU', '/device:GPU:0', 'name: H100, compute capability: 9.0'
-client = types.ModuleType('tensorflow.python.client')
-client.device_lib = types.SimpleNamespace(list_local_devices=lambda: [Device])
-sys.modules['tensorflow.python'] = types.ModuleType('tensorflow.python')
-sys.modules['tensorflow.python.client'] = client
-__path__ = []
-class Sum(list):
-    def __add__(self, other):
-        return Sum(a + b for a, b in zip(self, other))
-    def tolist(self):
-        return list(self)
-constant = Sum
-class Session:
-    def __enter__(self):
-        return self
-    def __exit__(self, *error):
-        pass
-    def run(self, tensor):
-        return tensor
+import contextlib, sys, types
+from numpy import array as constant
+gpu = types.SimpleNamespace(
+    device_type='GPU', name='/device:GPU:0', physical_device_desc='name: H100, compute capability: 9.0')
+sys.modules['tensorflow.python.client'] = types.SimpleNamespace(
+    device_lib=types.SimpleNamespace(list_local_devices=lambda: [gpu]))
 test = types.SimpleNamespace(is_built_with_cuda=lambda: True)
+def Session():
+    return contextlib.nullcontext(types.SimpleNamespace(run=lambda tensor: tensor))
 '''
 
 
@@ -59,14 +43,10 @@ def lines(out):
     return {name: (mark, text) for mark, name, text in found}
 
 
-class Ended:
+def ended(value=None, returncode=0, error=''):
     """A process that has ended."""
-
-    def __init__(self, value=None, returncode=0, error=''):
-        self.out, self.returncode, self.error = 'noise\n%s\n' % json.dumps(value), returncode, error
-
-    def communicate(self):
-        return self.out, self.error
+    out = 'noise\n%s\n' % json.dumps(value)
+    return types.SimpleNamespace(returncode=returncode, communicate=lambda: (out, error))
 
 
 def fault(check, *arguments):
@@ -88,7 +68,7 @@ def test_check_environment_runs_its_checks(monkeypatch, tmp_path, capsys):
     # Packages that break: one hides the installed one, one crashes, one is too new.
     fakes = tmp_path / 'fakes'
     fakes.mkdir()
-    (fakes / 'tensorflow.py').write_text(FAKE_TENSORFLOW % '2.4.0')
+    (fakes / 'tensorflow.py').write_text(FAKE_TENSORFLOW)
     (fakes / 'requests.py').write_text('__version__ = "0.1"')
     (fakes / 'tqdm.py').write_text('import os; os.kill(os.getpid(), 4)')
     monkeypatch.setenv('PYTHONPATH', os.pathsep.join([str(fakes), ROOT]))
@@ -111,8 +91,7 @@ def test_check_environment_runs_its_checks(monkeypatch, tmp_path, capsys):
     assert set(checks) == {'Python', 'processor', 'the project', 'requests', 'tqdm', 'numpy', 'devices',
                            'data: MNIST', 'data: Penn', 'outputs'}
     monkeypatch.setattr(check, 'requirements', lambda: [])
-    monkeypatch.setitem(check.PROGRAMS, 'devices',
-                        'print(\'[[["CPU", "/device:CPU:0", ""]], [3.0, 5.0], false]\')')
+    monkeypatch.setitem(check.PROGRAMS, 'devices', 'print(\'[[["CPU", "/device:CPU:0", ""]], [3.0, 5.0], false]\')')
     assert check.main([]) == 0
     assert capsys.readouterr().out.splitlines()[-1] == 'All 7 checks passed'
     # Where the file lies alone.
@@ -152,39 +131,39 @@ def test_check_of_python_and_processor(monkeypatch):
 
 def test_check_of_project_packages_and_devices(monkeypatch):
     check = load(CHECK)
-    monkeypatch.setattr(check, 'start', lambda *_: Ended([]))
+    monkeypatch.setattr(check, 'start', lambda *_: ended([]))
     assert check.check_project() == 'the project is installed'
-    monkeypatch.setattr(check, 'start', lambda *_: Ended(['companion']))
+    monkeypatch.setattr(check, 'start', lambda *_: ended(['companion']))
     text, remedy = fault(check.check_project)
     assert 'does not find companion' in text and '-m pip install --no-deps -e %s' % ROOT in remedy
-    monkeypatch.setattr(check, 'start', lambda *_: Ended(returncode=1, error='a\nE: no\n'))
+    monkeypatch.setattr(check, 'start', lambda *_: ended(returncode=1, error='a\nE: no\n'))
     assert '(E: no)' in fault(check.check_project)[0]
 
     package = check.check_package
-    assert package('tqdm', '>=4', '', Ended(['4.1', '4.1', '/f'])) == 'tqdm 4.1'
-    assert 'cannot be imported (no message)' in fault(package, 'tqdm', '', '', Ended(returncode=1))[0]
-    text, remedy = fault(package, 'h5py', '<3', 'ch06', Ended(returncode=-4))
+    assert package('tqdm', '>=4', '', ended(['4.1', '4.1', '/f'])) == 'tqdm 4.1'
+    assert 'cannot be imported (no message)' in fault(package, 'tqdm', '', '', ended(returncode=1))[0]
+    text, remedy = fault(package, 'h5py', '<3', 'ch06', ended(returncode=-4))
     assert 'h5py (for chapter 6 only)' in text and 'crashed with signal 4' in text and 'AVX' in remedy
-    assert 'AVX' not in fault(package, 'h5py', '<3', '', Ended(returncode=-11))[1]
-    text, remedy = fault(package, 'h5py', '<3', '', Ended(['3.1', '2.9', '/hides.py']))
+    assert 'AVX' not in fault(package, 'h5py', '<3', '', ended(returncode=-11))[1]
+    text, remedy = fault(package, 'h5py', '<3', '', ended(['3.1', '2.9', '/hides.py']))
     assert text == 'h5py 3.1: must be <3'
     assert remedy.startswith('remove /hides.py') and 'installed 2.9' in remedy
     for installed in '3.1', '3.2', None:
-        assert 'make venv' in fault(package, 'h5py', '<3', '', Ended(['3.1', installed, '/f']))[1]
-    assert 'of unknown version: must be' in fault(package, 'h5py', '>=2', '', Ended([None, None, '/f']))[0]
+        assert 'make venv' in fault(package, 'h5py', '<3', '', ended(['3.1', installed, '/f']))[1]
+    assert 'of unknown version: must be' in fault(package, 'h5py', '>=2', '', ended([None, None, '/f']))[0]
 
     cpu, gpu = ['CPU', '/device:CPU:0', ''], ['GPU', '/device:GPU:0', 'name: T4, compute capability: %s']
     monkeypatch.setattr(check.subprocess, 'check_output', lambda *_, **__: 'GPU 0: T4 (UUID: 1)\n')
-    assert check.check_devices(Ended([[cpu], [3, 5], False])) == \
+    assert check.check_devices(ended([[cpu], [3, 5], False])) == \
         'devices: TensorFlow computes on /device:CPU:0; no GPU, and none is needed'
-    assert '(GPU 0: T4 is not used' in check.check_devices(Ended([[cpu], [3, 5], True]))
+    assert '(GPU 0: T4 is not used' in check.check_devices(ended([[cpu], [3, 5], True]))
     old, new = gpu[:2] + [gpu[2] % '7.5'], gpu[:2] + [gpu[2] % '8.0']
-    assert check.check_devices(Ended([[cpu, old], [3, 5], True])).endswith('on /device:CPU:0, /device:GPU:0')
-    text, remedy = fault(check.check_devices, Ended([[cpu, new], [3, 5], True]))
+    assert check.check_devices(ended([[cpu, old], [3, 5], True])).endswith('on /device:CPU:0, /device:GPU:0')
+    text, remedy = fault(check.check_devices, ended([[cpu, new], [3, 5], True]))
     assert '/device:GPU:0' in text and 'newer than the CUDA 10.0' in text
     assert 'CUDA_VISIBLE_DEVICES=-1' in remedy
-    assert '[3, 4]' in fault(check.check_devices, Ended([[cpu], [3, 4], False]))[0]
-    assert 'cannot be asked' in fault(check.check_devices, Ended(returncode=1))[0]
+    assert '[3, 4]' in fault(check.check_devices, ended([[cpu], [3, 4], False]))[0]
+    assert 'cannot be asked' in fault(check.check_devices, ended(returncode=1))[0]
 
 
 def test_check_of_data_and_folders(tmp_path, monkeypatch):
@@ -241,9 +220,8 @@ def test_check_environment_on_a_python_without_packages(python, tmp_path):
         pytest.skip('there is no %s' % python)
     # -S: no packages, whatever there is installed.
     result = subprocess.run(
-        [found[0], '-S', os.path.join(ROOT, CHECK)], cwd=str(tmp_path), universal_newlines=True,
-        env={name: value for name, value in os.environ.items() if not name.startswith('PYTHON')},
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        [found[0], '-S', os.path.join(ROOT, CHECK)], cwd=str(tmp_path), capture_output=True, text=True,
+        env={name: value for name, value in os.environ.items() if not name.startswith('PYTHON')})
     checks = lines(result.stdout)
     assert result.returncode == 1 and 'Traceback' not in result.stderr
     assert {'Python', 'the project', 'tensorflow-gpu', 'numpy', 'scikit-learn', 'keras', 'devices'} <= {
@@ -257,7 +235,7 @@ def test_check_environment_on_a_python_without_packages(python, tmp_path):
 def test_drawings(run_script, tmp_path, drawn):
     out = run_script('ch01_intro/drawings.py')
     path = str(tmp_path / 'runs' / 'ch01_intro' / 'figure3.png')
-    assert out == 'Saved %s\n' % path and png.imread(path).std() > 0.05
+    assert out == 'Saved %s\n' % path
     axes = drawn[0].axes[0]
     assert [text.get_text() for text in axes.texts if text.get_text()] == [
         'artificial intelligence', 'machine learning', 'spam_filter.py', 'deep learning',
@@ -272,15 +250,7 @@ def test_drawings(run_script, tmp_path, drawn):
         assert abs(text.get_position()[1] - centre[1]) < height / 2
 
 
-@pytest.mark.parametrize('name', ['spam_filter', 'learned_features', 'perceptron', 'ilsvrc_errors'])
-def test_a_file_that_is_not_ours_is_found_before_the_work(run_script, tmp_path, capsys, name):
-    (tmp_path / 'mine.png').write_text('mine')
-    with pytest.raises(cli.UserError, match='mine.png is there already'):
-        run_script('ch01_intro/%s.py' % name, '--picture', tmp_path / 'mine.png')
-    assert capsys.readouterr().out == '' and (tmp_path / 'mine.png').read_text() == 'mine'
-
-
-def test_spam_filter(run_script, tmp_path, drawn):
+def test_spam_filter(run_script, drawn):
     out = run_script('ch01_intro/spam_filter.py', '--seed', 1, '--repeats', 2, '--training_steps', 30,
                      '--test_mails', 1000)
     everything, hour = [
@@ -291,15 +261,13 @@ def test_spam_filter(run_script, tmp_path, drawn):
     assert list(everything) == list(hour) == experience
     assert list(everything.values()) == pytest.approx(
         [0.646, 0.701, 0.794, 0.782, 0.812, 0.839, 0.834, 0.827], abs=0.0011)
-    assert list(hour.values()) == pytest.approx(
-        [0.518, 0.476, 0.500, 0.522, 0.502, 0.512, 0.497, 0.504], abs=0.0011)
+    assert list(hour.values()) == pytest.approx([0.518, 0.476, 0.500, 0.522, 0.502, 0.512, 0.497, 0.504], abs=0.0011)
     weights = [(name, float(weight)) for name, weight in re.findall(r'([a-z][a-z ]+) ([+-][\d.]+)', out)]
     assert weights == [('known sender', -0.84), ('title length', 0.94), ('recipients', 1.03),
                        ('hour of sending', 0.13), ('hour of sending', 0.08)]
     for line, curve in zip(drawn[0].axes[0].lines, (everything, hour)):
         assert list(line.get_xdata()) == experience
         assert list(line.get_ydata()) == pytest.approx(list(curve.values()), abs=0.0006)
-    assert png.imread(str(tmp_path / 'runs' / 'ch01_intro' / 'spam_filter.png')).std() > 0.05
 
 
 def test_mails():
@@ -334,7 +302,7 @@ def test_features_by_hand():
         2, 0, 0, 0], abs=1e-5)                              # 0.5 is no stroke
 
 
-def test_learned_features(run_script, tmp_path, drawn):
+def test_learned_features(run_script, drawn):
     out = run_script('ch01_intro/learned_features.py', '--seed', 1, '--training_steps', 200)
     found = re.findall(r'Features (.{10}) +(\d+) numbers .* accuracy (\S+)', out)
     assert [(name.strip(), int(size)) for name, size, _ in found] == [
@@ -352,7 +320,6 @@ def test_learned_features(run_script, tmp_path, drawn):
     assert weights.shape == (120, 120) and abs(weights).max() == 1
     assert all(not weights[i].any() and not weights[:, i].any() for i in (0, 29, 30, 59, 119))
     assert axes[1].images[0].get_array().shape == (28, 28)
-    assert png.imread(str(tmp_path / 'runs/sample/ch01_intro/learned_features.png')).std() > 0.05
 
 
 def test_training_of_learned_features():
@@ -373,13 +340,12 @@ def test_training_of_learned_features():
 @pytest.mark.slow
 @pytest.mark.real_data
 def test_learned_features_on_mnist(run_script, real_data):
-    out = run_script('ch01_intro/learned_features.py', '--data_dir', real_data, '--seed', 1,
-                     '--training_steps', 2000)
+    out = run_script('ch01_intro/learned_features.py', '--data_dir', real_data, '--seed', 1, '--training_steps', 2000)
     by_hand, pixels, learned = [float(value) for value in re.findall('test accuracy (.*)', out)]
     assert 0.72 < by_hand < 0.82 and 0.90 < pixels < 0.93 and 0.955 < learned < 0.98
 
 
-def test_perceptron(run_script, tmp_path, drawn):
+def test_perceptron(refuses, run_script, drawn):
     out = run_script('ch01_intro/perceptron.py', '--seed', 1, '--epochs', 100, '--starts', 2)
     results = [(model, name, right, epochs) for model, name, right, epochs in re.findall(
         r'^(\w+) +([A-Z]+) +right answers of 4: ([\d ]+)  epochs: (.*)$', out, re.MULTILINE)]
@@ -395,9 +361,7 @@ def test_perceptron(run_script, tmp_path, drawn):
     for axes, (model, name, right, _) in zip(drawn[0].axes, results):
         assert axes.get_title() == '%s, %s: %s of 4' % (model, name, right[-1])
         assert axes.collections[-1].get_offsets().tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
-    assert png.imread(str(tmp_path / 'runs/ch01_intro/perceptron.png')).std() > 0.05
-    with pytest.raises(cli.UserError, match='lower --learning_rate'):
-        run_script('ch01_intro/perceptron.py', '--learning_rate', 1e38)
+    refuses('lower --learning_rate', 'ch01_intro/perceptron.py', '--learning_rate', 1e38)
 
 
 def test_perceptron_divides_by_a_line_and_the_network_does_not():
@@ -447,5 +411,4 @@ Saved %s
     assert [axes.lines[0].get_xydata().tolist(), axes.lines[1].get_ydata()] == [
         [[2011, 26], [2012, 16], [2015, 4]], [5, 5]]
     assert [text.get_text() for text in axes.texts] == ['26 %', '16 %', '4 %']
-    assert png.imread(path).std() > 0.05
     assert os.listdir(os.path.dirname(path)) == ['ilsvrc_errors.png']

@@ -8,9 +8,8 @@ import re
 import numpy as np
 import pytest
 import tensorflow as tf
-from matplotlib import image as png
 
-from conftest import load
+from conftest import load, recorded
 
 V1 = tf.__version__ < '2'           # TensorFlow 2 draws other random numbers
 FC = 'ch02_mnist_basics/mnist_fc.py'
@@ -31,11 +30,10 @@ def sessions(monkeypatch):
 
 
 @pytest.fixture
-def losses(monkeypatch):
+def losses():
     """(loss, step, learning rate) of each training step that is checked."""
-    seen, check_loss = [], cli.check_loss
-    monkeypatch.setattr(cli, 'check_loss', lambda *args: seen.append(args) or check_loss(*args))
-    return seen
+    with recorded(cli, 'check_loss') as seen:
+        yield seen
 
 
 def variables():
@@ -141,7 +139,6 @@ def test_drawings(run_script, tmp_path, drawn):
     out = run_script('ch02_mnist_basics/drawings.py').splitlines()
     folder = str(tmp_path / 'runs' / 'ch02_mnist_basics')
     assert out == ['Saved %s/figure%d.png' % (folder, number) for number in (2, 3, 4)]
-    assert all(png.imread(os.path.join(folder, name)).std() > 0.05 for name in os.listdir(folder))
     neuron, network, loop = [[(text.get_text(), text.get_position()) for text in figure.axes[0].texts
                               if text.get_text()] for figure in drawn]
     assert [text for text, _ in neuron] == [
@@ -211,12 +208,11 @@ def test_parts_and_settings():
 def test_mnist_digit(run_script, tmp_path, drawn):
     path = tmp_path / 'seven.png'
     out = run_script('ch02_mnist_basics/mnist_digit.py', '--digit', 7, '--picture', path)
-    assert 'training 6235 + validation 5000 = 11235 images, test 1500' in out
+    assert path.exists() and 'training 6235 + validation 5000 = 11235 images, test 1500' in out
     assert re.search(r'training image \d+ is a 7, 28 x 28 pixels from 0 to 1', out)
     assert re.search(r'centre of mass of a test image is at most \d\.\d rows and \d\.\d columns off', out)
     rows = [line.split() for line in out.splitlines() if re.match(' *[01][ .]', line)]
     assert [len(row) for row in rows] == [14] * 14
-    assert png.imread(str(path)).std() > 0.05
     left, right = drawn[0].axes
     image = left.images[0].get_array()
     matrix = [[image[y:y + 2, x:x + 2].mean() for x in range(0, 28, 2)] for y in range(0, 28, 2)]
@@ -225,16 +221,6 @@ def test_mnist_digit(run_script, tmp_path, drawn):
     texts = {text.get_position(): text.get_text() for text in right.texts}
     assert len(texts) == 196 and all((float(texts[x, y]) > 0) <= (matrix[y][x] > 0) for x, y in texts)
     assert [texts[x, 7] for x in range(14)] == rows[7]
-
-
-def test_mnist_digit_leaves_a_file_of_the_reader_alone(run_script, tmp_path, capsys):
-    mine = tmp_path / 'my7.png'
-    png.imsave(str(mine), np.eye(28))
-    before = mine.read_bytes()
-    with pytest.raises(cli.UserError, match='my7.png is there already'):
-        run_script('ch02_mnist_basics/mnist_digit.py', '--digit', 7, '--picture', mine)
-    # It is found before the work.
-    assert capsys.readouterr().out == '' and mine.read_bytes() == before
 
 
 def test_mnist_fc_has_the_printed_settings():
@@ -292,11 +278,9 @@ def test_read_data_sets_is_no_class():
     assert not inspect.isclass(load(FC).input_data.read_data_sets)
 
 
-def test_mnist_fc_stops_at_a_nan_and_at_flags_that_do_not_fit(run_script):
-    with pytest.raises(cli.UserError, match=r'lower --learning_rate \(now 1e\+30\)'):
-        run_script(FC, '--learning_rate', '1e30', '--training_steps', 50)
-    with pytest.raises(cli.UserError, match='--batch_size 6236 is more than the 6235 training images'):
-        run_script(FC, '--batch_size', 6236)
+def test_mnist_fc_stops_at_a_nan_and_at_flags_that_do_not_fit(refuses, run_script):
+    refuses(r'lower --learning_rate \(now 1e\+30\)', FC, '--learning_rate', '1e30', '--training_steps', 50)
+    refuses('--batch_size 6236 is more than the 6235 training images', FC, '--batch_size', 6236)
     for flag in '--input_node', '--output_node':
         with pytest.raises(ValueError, match='Cannot feed value of shape'):
             run_script(FC, flag, 77)

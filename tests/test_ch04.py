@@ -2,7 +2,6 @@
 from companion import cli, figures, printed
 
 import contextlib
-import functools
 import io
 import os
 import re
@@ -19,7 +18,7 @@ import tensorflow as tf
 from matplotlib import colors
 from tensorflow.examples.tutorials.mnist import input_data
 
-from conftest import ROOT, accuracy_lines, load, loss_lines, read
+from conftest import accuracy_lines, load, loss_lines, read, recorded, run_main
 
 TRAIN = 'ch04_cnn/mnist_train.py'
 EVAL = 'ch04_cnn/mnist_eval.py'
@@ -33,33 +32,16 @@ TF1 = tf.__version__ < '2'
 FIRST_LOSSES = [5.6832075, 4.349967, 3.8356116, 3.1886399]
 
 
-@contextlib.contextmanager
-def recorded(module, name):
-    """A list that gets the arguments of each call of module.name."""
-    calls = []
-    with pytest.MonkeyPatch.context() as patch:
-        function = getattr(module, name)
-
-        @functools.wraps(function)
-        def wrapper(*args, **kwargs):
-            calls.append(args + tuple(kwargs.values()))
-            return function(*args, **kwargs)
-        patch.setattr(module, name, wrapper)
-        yield calls
-
-
 @pytest.fixture(scope='module')
 def trained(tmp_path_factory):
     """A training of 1002 steps: what it printed, its losses, its rate of learning, and where it is."""
     runs = tmp_path_factory.mktemp('ch04')
-    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()) as out, \
-            contextlib.redirect_stderr(io.StringIO()) as err, \
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(io.StringIO()) as err, \
             recorded(cli, 'check_loss') as losses, recorded(tf.train, 'exponential_decay') as decays, \
             recorded(tf.train, 'ExponentialMovingAverage') as averages:
         patch.setenv('TF_TUTORIAL_DATA', 'sample')
         patch.setenv('TF_TUTORIAL_RUNS', str(runs))
-        load(TRAIN).main([str(flag) for flag in ['--training_steps', 1002, '--seed', 1] + SMALL])
-    text = out.getvalue()
+        text = run_main(load(TRAIN), '--training_steps', 1002, '--seed', 1, *SMALL)
     return types.SimpleNamespace(
         out=text, err=err.getvalue(), losses=losses, decays=decays, averages=averages,
         folder=runs / 'sample' / 'ch04_cnn' / 'model',
@@ -370,8 +352,7 @@ def test_the_seed_repeats_a_training(run_script, trained, tmp_path):
     losses = {}
     for seed in 1, 2:
         with recorded(cli, 'check_loss') as calls:
-            run_script(TRAIN, '--training_steps', 2, '--seed', seed,
-                       '--model_save_path', tmp_path / str(seed), *SMALL)
+            run_script(TRAIN, '--training_steps', 2, '--seed', seed, '--model_save_path', tmp_path / str(seed), *SMALL)
         losses[seed] = [call[0] for call in calls]
     assert losses[1] == pytest.approx([call[0] for call in trained.losses[:2]], rel=1e-4)
     assert losses[2] != pytest.approx(losses[1], rel=1e-4)
@@ -399,8 +380,7 @@ def test_training_resumes_and_says_when_it_is_finished(run_script, model):
     assert 'Resuming after 1002 training step(s)' in resumed and 'Trained 1004 step(s)' in resumed
     assert not loss_lines(resumed)
     with recorded(tf.train.Saver, 'save') as saved:
-        finished = run_script(TRAIN, '--training_steps', 1004, *(SMALL + model + [
-            '--learning_rate_base', 0.1]))
+        finished = run_script(TRAIN, '--training_steps', 1004, *(SMALL + model + ['--learning_rate_base', 0.1]))
     assert 'Already trained for 1004 steps; not used: --learning_rate_base 0.1 (it was 0.05).' in finished
     assert 'Trained' not in finished and 'Resuming' not in finished and not saved
 
@@ -472,8 +452,7 @@ def test_pictures(run_script, model, answers):
     assert shown[1][0][0] == 'test digit %d' % digit and titles[1].endswith('step 1002')
     np.testing.assert_array_equal(shown[1][0][1], part.images[digit])
     layers = [('conv1', 2, 28), ('pool1', 2, 14), ('conv2', 4, 14), ('pool2', 4, 7)]
-    assert [title.split()[0] for title, _ in shown[1][1:]] == [
-        name for name, count, _ in layers for _ in range(count)]
+    assert [title.split()[0] for title, _ in shown[1][1:]] == [name for name, count, _ in layers for _ in range(count)]
     rest = shown[1][1:]
     for name, count, size in layers:
         sums = [pixels.sum() for _, pixels in rest[:count]]
@@ -486,7 +465,7 @@ def test_pictures(run_script, model, answers):
         np.testing.assert_array_equal(pixels, part.images[i])
 
 
-def test_faults_are_one_line(run_script, model, tmp_path):
+def test_faults_are_one_line(refuses, model, tmp_path):
     for flags, words in [
             (['--learning_rate_base', '1e30', '--seed', 1] + NETWORK,
              'the loss is nan after step .*--learning_rate_base'),
@@ -494,18 +473,13 @@ def test_faults_are_one_line(run_script, model, tmp_path):
             (['--input_node', 783], '--input_node: 783 pixels do not fit'),
             (['--num_channels', 3], '--image_size, --num_channels: 2352 pixels do not fit'),
             (['--image_size', 27], '--image_size, --num_channels: 729 pixels do not fit')]:
-        with pytest.raises(cli.UserError, match=words) as error:
-            run_script(TRAIN, '--training_steps', 9, *flags)
-        assert '\n' not in str(error.value)
+        refuses(words, TRAIN, '--training_steps', 9, *flags)
     for script, flags in (EVAL, ['--once']), (PICTURES, []):
-        with pytest.raises(cli.UserError, match='run mnist_train.py first'):
-            run_script(script, '--model_save_path', tmp_path / 'none', *flags)
-        with pytest.raises(cli.UserError, match='another network.*--model_save_path'):
-            run_script(script, *(flags + model))       # the checkpoint is of NETWORK
+        refuses('run mnist_train.py first', script, '--model_save_path', tmp_path / 'none', *flags)
+        refuses('another network.*--model_save_path', script, *(flags + model))         # the checkpoint is of NETWORK
     for name in 'filters', 'feature_maps', 'wrong':
         (tmp_path / 'mine.png').write_text('my own')
-        with pytest.raises(cli.UserError, match='choose another --%s_picture' % name):
-            run_script(PICTURES, '--%s_picture' % name, tmp_path / 'mine.png')
+        refuses('choose another --%s_picture' % name, PICTURES, '--%s_picture' % name, tmp_path / 'mine.png')
 
 
 def digest(figure):
@@ -549,8 +523,7 @@ def test_drawings(run_script):
     assert words(drawn['figure2.png']) == [
         'input', 'hidden layer', 'hidden layer', 'output', 'input', 'convolution', 'pooling', 'output',
         'fully connected network', 'convolutional network']
-    assert words(drawn['figure4.png']) == [
-        'filter 2 x 2', 'node matrix 5 x 5 x 3', 'unit node matrix 1 x 1 x 5']
+    assert words(drawn['figure4.png']) == ['filter 2 x 2', 'node matrix 5 x 5 x 3', 'unit node matrix 1 x 1 x 5']
     for name, values, results, stride in ('figure5.png', 9, '7 7 2 7 2 2 7 2 2 -2', 1), (
             'figure6.png', 16, '3 3 2 3 1 2 3 1 2 0', 2):
         found = [word for word in words(drawn[name]) if word[-1].isdigit()]
@@ -582,8 +555,7 @@ def test_at_the_base_learning_rate_of_article_3_nothing_is_learned(run_script, t
     mnist_inference = load('ch04_cnn/mnist_inference.py')
     entropy, spread = {}, {}
     for rate, flags in ('0.8', ['--learning_rate_base', 0.8]), ('ours', []):
-        out = run_script(TRAIN, '--training_steps', 20, '--seed', 1, '--model_save_path', tmp_path / rate,
-                         *flags)
+        out = run_script(TRAIN, '--training_steps', 20, '--seed', 1, '--model_save_path', tmp_path / rate, *flags)
         folder = re.search('Extracting (.*)/train-images', out).group(1)
         validation = input_data.read_data_sets(folder, one_hot=True).validation
         images, labels = validation.images[:500].reshape(-1, 28, 28, 1), validation.labels[:500]
@@ -605,8 +577,8 @@ def test_the_first_step_on_mnist(run_script, few_images, real_data, tmp_path):
     flags = ['--data_dir', real_data, '--model_save_path', tmp_path / 'model']
     out = run_script(TRAIN, '--training_steps', 1, '--seed', 1, *flags)
     # As in the recorded run, of another number of steps.
-    with open(os.path.join(ROOT, 'results', 'logs', 'lenet-train-seed1.log')) as file:
-        assert not TF1 or loss_lines(out)[0] == (1, pytest.approx(dict(loss_lines(file.read()))[1], rel=1e-3))
+    logged = dict(loss_lines(read('results', 'logs', 'lenet-train-seed1.log')))
+    assert not TF1 or loss_lines(out)[0] == (1, pytest.approx(logged[1], rel=1e-3))
     out = run_script(EVAL, '--until_step', 1, *flags)
     assert accuracy_lines(out)[0][0] == 1
     assert 'The article: ~99.4 % of MNIST.' in out

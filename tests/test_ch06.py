@@ -17,7 +17,7 @@ import pytest
 import tensorflow as tf
 
 import data
-from conftest import ROOT, load, read
+from conftest import ROOT, Built, cut, load, read, stop
 
 CHAPTER = 'ch06_high_level_apis/'
 # What differs on TensorFlow 2: random numbers, and so what a training with a seed comes to.
@@ -39,11 +39,6 @@ LENET = [[5, 5, 1, 32], [32], [5, 5, 32, 64], [64], [3136, 500], [500], [500, 10
 
 def accuracy(output):
     return float(re.search(r'^(?:Test a|A)ccuracy: ([\d.]+)$', output, re.IGNORECASE | re.MULTILINE).group(1))
-
-
-def damage(path):
-    with open(path, 'r+b') as file:
-        file.truncate(os.path.getsize(path) // 2)
 
 
 def norms(folder, names):
@@ -122,7 +117,7 @@ def test_trains_resumes_and_names_a_damaged_checkpoint(name, first, layers, want
     assert 'Already trained for 5 steps; not used: %s %s (it was %s)' % (flag, new, old) in last
     # Ctrl-C has its former handler again.
     assert signal.getsignal(signal.SIGINT) == handler
-    damage(tf.train.latest_checkpoint(str(folder)) + '.data-00000-of-00001')
+    cut(tf.train.latest_checkpoint(str(folder)) + '.data-00000-of-00001')
     with pytest.raises(cli.UserError, match='cannot read the checkpoint .*model.ckpt-5: it is damaged'):
         run('--training_steps', 6)
 
@@ -213,7 +208,7 @@ def test_tflearn_trains_resumes_and_names_a_damaged_checkpoint(run_script, few_i
     last = run('--n_epoch', 1, '--keep_prob', 0.25)
     assert accuracy(last) == accuracy(more) and 'Training Step' not in last
     assert 'Already trained for 1 epochs; not used: --keep_prob 0.25 (it was 0.5)' in last
-    damage(tf.train.latest_checkpoint(str(folder)) + '.data-00000-of-00001')
+    cut(tf.train.latest_checkpoint(str(folder)) + '.data-00000-of-00001')
     with pytest.raises(cli.UserError, match='cannot read the checkpoint .*model.ckpt-6: it is damaged'):
         run('--n_epoch', 3)
 
@@ -245,14 +240,14 @@ def test_keras_trains_resumes_and_names_a_damaged_model(run_script, few_images, 
     last = run('--epochs', 1, '--batch_size', 100)
     assert accuracy(last) == accuracy(more) and 'val_loss' not in last
     assert 'Already trained for 1 epochs; not used: --batch_size 100 (it was 128)' in last
-    damage(str(folder / 'model-002.h5'))
+    cut(str(folder / 'model-002.h5'))
     with pytest.raises(cli.UserError, match='cannot read the checkpoint .*model-002.h5: it is damaged'):
         run('--epochs', 3)
 
 
 @pytest.mark.parametrize('name', [
     pytest.param('slim_cnn', marks=pytest.mark.slow), 'contrib_learn_cnn', 'tflearn_cnn', 'keras_cnn'])
-def test_a_loss_that_is_nan_stops_the_training(name, run_script, few_images, monkeypatch, tmp_path):
+def test_a_loss_that_is_nan_stops_the_training(refuses, name, few_images, monkeypatch, tmp_path):
     few_images(800)
     module = load(CHAPTER + name + '.py')
     flags = ['--learning_rate', 1e30, '--seed', 1]          # other batches may leave a network that is dead, not NaN
@@ -261,9 +256,8 @@ def test_a_loss_that_is_nan_stops_the_training(name, run_script, few_images, mon
         sgd = module.keras.optimizers.SGD
         monkeypatch.setattr(sgd, '__init__', functools.partialmethod(sgd.__init__, learning_rate=1e30))
         flags = flags[2:]
-    with pytest.raises(cli.UserError,
-                       match=r'the loss is .*lower (--learning_rate|the learning rate of SGD\(\)) \(now 1e\+30\)'):
-        run_script(CHAPTER + name + '.py', *flags)
+    refuses(r'the loss is .*lower (--learning_rate|the learning rate of SGD\(\)) \(now 1e\+30\)',
+            CHAPTER + name + '.py', *flags)
     for path in glob.glob(str(tmp_path / 'runs' / '**' / 'model.ckpt-*.index'), recursive=True):
         reader = tf.train.load_checkpoint(path[:-len('.index')])
         for key in reader.get_variable_to_shape_map():
@@ -281,37 +275,26 @@ def test_a_loss_that_is_nan_stops_the_training(name, run_script, few_images, mon
 
 
 @pytest.mark.parametrize('name', ['slim_cnn', 'contrib_learn_cnn', 'tflearn_cnn', 'keras_cnn'])
-def test_a_batch_larger_than_the_data_and_a_folder_that_is_a_file(name, run_script, few_images, tmp_path):
+def test_a_batch_larger_than_the_data_and_a_folder_that_is_a_file(refuses, name, few_images, tmp_path):
     few_images(300)
-    with pytest.raises(cli.UserError, match='--batch_size 301 is more than the 300'):
-        run_script(CHAPTER + name + '.py', '--batch_size', 301)
+    refuses('--batch_size 301 is more than the 300', CHAPTER + name + '.py', '--batch_size', 301)
     (tmp_path / 'file').write_text('not a folder')
-    with pytest.raises(cli.UserError, match='--model_save_path'):
-        run_script(CHAPTER + name + '.py', '--model_save_path', tmp_path / 'file')
+    refuses('--model_save_path', CHAPTER + name + '.py', '--model_save_path', tmp_path / 'file')
 
 
 # The networks
 
 
-class Built(Exception):
-    """Ends a program once it has built its network."""
-
-
 def build(name, monkeypatch, mode='train'):
-    """Build a program's network in the default graph."""
+    """Build a program's network in the default graph; return what TFLearn or Keras would train."""
     module = load(CHAPTER + name + '.py')
     images = np.zeros([5, 28, 28, 1], np.float32)
-
-    def stop(*args, **kwargs):
-        raise Built
-
     if name == 'slim_cnn':
         module.lenet(images, mode == 'train')
     elif name == 'contrib_learn_cnn':
         tf.train.create_global_step()
         modes = tf.contrib.learn.ModeKeys
-        module.conv_model(
-            images.reshape([5, 784]), np.arange(5), modes.TRAIN if mode == 'train' else modes.EVAL)
+        module.conv_model(images.reshape([5, 784]), np.arange(5), modes.TRAIN if mode == 'train' else modes.EVAL)
     else:
         if name == 'tflearn_cnn':
             labels = np.eye(10)[:5]
@@ -320,9 +303,9 @@ def build(name, monkeypatch, mode='train'):
         else:
             load_data = types.SimpleNamespace(load_data=lambda: ((images, np.arange(5)), (images, np.arange(5))))
             monkeypatch.setattr(module, 'load', stop)
-        with pytest.raises(Built):
+        with pytest.raises(Built) as stopped:
             module.program(load_data, None, 0, [])
-    return module
+        return stopped.value.args[0]
 
 
 @pytest.mark.parametrize('name, lenet, dropout', [
@@ -354,27 +337,19 @@ def test_the_same_number_is_kept_by_tflearn_and_dropped_by_keras():
     tflearn = load(CHAPTER + 'tflearn_cnn.py')
     keras = load(CHAPTER + 'keras_cnn.py')
     assert list(inspect.signature(tflearn.dropout).parameters)[1] == 'keep_prob'
-    assert keras.Dropout(0.5).rate == 0.5 and (
-        list(inspect.signature(keras.Dropout.__init__).parameters)[1] == 'rate')
+    assert keras.Dropout(0.5).rate == 0.5 and (list(inspect.signature(keras.Dropout.__init__).parameters)[1] == 'rate')
 
 
 def test_keras_takes_channels_first_too(monkeypatch):
-    module = load(CHAPTER + 'keras_cnn.py')
-    seen = []
-
-    def stop(model, path):
-        seen.append((model.input_shape, [weights.shape for weights in model.get_weights()]))
-        raise Built
-    monkeypatch.setattr(module, 'load', stop)
-    images = np.zeros([5, 28, 28, 1], np.uint8)
-    data = types.SimpleNamespace(load_data=lambda: ((images, np.arange(5)), (images, np.arange(5))))
+    backend, seen = load(CHAPTER + 'keras_cnn.py').K, []
     for order in 'channels_first', 'channels_last':
-        module.K.set_image_data_format(order)
+        backend.set_image_data_format(order)
         try:
-            with tf.Graph().as_default(), tf.Session().as_default(), pytest.raises(Built):
-                module.program(data, None, 0, [])
+            with tf.Graph().as_default(), tf.Session().as_default():
+                model = build('keras_cnn', monkeypatch)
+                seen.append((model.input_shape, [weights.shape for weights in model.get_weights()]))
         finally:
-            module.K.set_image_data_format('channels_last')
+            backend.set_image_data_format('channels_last')
     (first, shapes), (last, others) = seen
     assert first == (None, 1, 28, 28) and last == (None, 28, 28, 1) and shapes == others
 
@@ -429,8 +404,7 @@ def test_tflearn_shuffles_batches_that_wait():
 def test_tflearns_second_argument_is_the_depth():
     tflearn = load(CHAPTER + 'tflearn_cnn.py')
     with tf.Graph().as_default():
-        layer = tflearn.conv_2d(
-            tflearn.input_data(shape=[None, 28, 28, 1], name='input'), 32, 5, activation='relu')
+        layer = tflearn.conv_2d(tflearn.input_data(shape=[None, 28, 28, 1], name='input'), 32, 5, activation='relu')
         assert layer.shape.as_list() == [None, 28, 28, 32] and layer.W.shape.as_list() == [5, 5, 1, 32]
 
 
@@ -457,10 +431,7 @@ def test_the_printed_model_function_cannot_predict_without_labels():
 def test_the_broken_lines_do_not_compile(broken):
     with pytest.raises(SyntaxError):
         compile(broken, 'print', 'exec')
-
-
-def test_the_line_broken_after_a_dot_compiles():
-    """Inside of parentheses a line may end after the dot."""
+    # Inside of parentheses a line may end after the dot.
     compile('score = f(list(c.predict(mnist.\ntest.images)))', 'print', 'exec')
 
 
@@ -526,8 +497,7 @@ def test_keras_has_60000_images_and_the_others_55000(real_data, monkeypatch):
     assert images.shape == (60000, 28, 28, 1) and images.dtype == np.uint8 and images.max() == 255
     assert labels.shape == (60000,) and len(tests) == 10000
     images, labels, tests, _ = load(CHAPTER + 'tflearn_cnn.py').Mnist(real_data, 1).load_data(one_hot=True)
-    assert (images.shape == (55000, 784) and images.max() == 1 and labels.shape == (55000, 10)
-            and len(tests) == 10000)
+    assert (images.shape == (55000, 784) and images.max() == 1 and labels.shape == (55000, 10) and len(tests) == 10000)
     seen = []
     for name, function in ('slim_cnn', 'train'), ('contrib_learn_cnn', 'program'):
         module = load(CHAPTER + name + '.py')
@@ -627,8 +597,7 @@ def test_accuracies_of_short_trainings(run_script, few_images, monkeypatch, tmp_
 
     def run(command, env, **kwargs):
         monkeypatch.setenv('TF_TUTORIAL_RUNS', env['TF_TUTORIAL_RUNS'])
-        return types.SimpleNamespace(returncode=0, stdout=run_script(
-            os.path.relpath(command[1], ROOT), *command[2:]))
+        return types.SimpleNamespace(returncode=0, stdout=run_script(os.path.relpath(command[1], ROOT), *command[2:]))
     monkeypatch.setattr(module.subprocess, 'run', run)
     for name in 'native', 'Slim':
         assert 0 < module.accuracy_of(name, ['--training_steps', '2'], ['--sample'], str(tmp_path)) < 0.6
@@ -655,14 +624,12 @@ def test_predefined_models(run_script, few_images):
 
 
 @ONLY_1
-def test_predefined_models_stop_at_wrong_settings(run_script, few_images, tmp_path, monkeypatch):
+def test_predefined_models_stop_at_wrong_settings(refuses, few_images, tmp_path, monkeypatch):
     few_images(500)
     monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
     script = CHAPTER + 'predefined_models.py'
-    with pytest.raises(cli.UserError, match='--batch_size 501 is more than'):
-        run_script(script, '--batch_size', 501)
-    with pytest.raises(cli.UserError, match=r'the loss is .*lower --learning_rate \(now 1e\+38\)'):
-        run_script(script, '--training_steps', 20, '--learning_rate', 1e38)
+    refuses('--batch_size 501 is more than', script, '--batch_size', 501)
+    refuses(r'loss is .*lower --learning_rate \(now 1e\+38\)', script, '--training_steps', 20, '--learning_rate', 1e38)
     assert os.listdir(str(tmp_path)) == [], 'nothing is kept'
 
 
@@ -676,5 +643,4 @@ def test_logistic_regressor_wants_a_model():
     others = [learn.LinearRegressor(columns), learn.LinearClassifier(columns), learn.DNNClassifier([3], columns),
               learn.DNNRegressor([3], columns)]
     # fit and evaluate, as the article says, and no train.
-    assert all(hasattr(model, 'fit') and hasattr(model, 'evaluate') and not hasattr(model, 'train')
-               for model in others)
+    assert all(hasattr(model, 'fit') and hasattr(model, 'evaluate') and not hasattr(model, 'train') for model in others)

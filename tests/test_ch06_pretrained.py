@@ -162,11 +162,6 @@ def test_network_that_is_not_shipped(name, model, top1, top5, run_script):
 
 def test_all_rows_and_the_picture(monkeypatch, capsys, tmp_path):
     networks = load(TABLE)
-    # A folder that cannot be written is found before the work.
-    (tmp_path / 'file').write_text('not a folder')
-    with pytest.raises(cli.UserError, match='--picture'):
-        networks.main(['--picture', str(tmp_path / 'file' / 'a.png')])
-    assert capsys.readouterr().out == ''
     # Each one's figures are above; together they take half a minute.
     monkeypatch.setattr(networks, 'count', lambda name: (20000000 + len(name), 5, 3000000000 * len(name)))
     networks.main([])
@@ -328,13 +323,12 @@ def test_pictures_are_classified_as_by_the_network_itself(run_script, inception,
 @pytest.mark.slow
 def test_the_older_format_of_checkpoints(run_script, inception):
     folder, (_, of_grey) = inception
-    flags = ['--network', 'inception_v1', '--checkpoint', folder / 'old.ckpt',
-             '--picture_file', folder / 'grey.png']
+    flags = ['--network', 'inception_v1', '--checkpoint', folder / 'old.ckpt', '--picture_file', folder / 'grey.png']
     check(answers(run_script(CLASSIFY, *flags, '--top', 7)), of_grey, 7)
 
 
 @pytest.mark.slow
-def test_damaged_checkpoints_are_named(run_script, broken, tmp_path):
+def test_damaged_checkpoints_are_named(refuses, broken, tmp_path):
     folder = broken
     flags = ['--network', 'inception_v1', '--picture_file', folder / 'rgba.png', '--checkpoint']
     (tmp_path / 'new.ckpt.index').write_bytes((folder / 'new.ckpt.index').read_bytes())
@@ -344,9 +338,7 @@ def test_damaged_checkpoints_are_named(run_script, broken, tmp_path):
             (folder / 'nan.ckpt', 'probabilities that are NaN'),
             (tmp_path / 'new.ckpt', 'new.ckpt is damaged'),
             (tmp_path / 'old.ckpt', 'old.ckpt is damaged')]:
-        with pytest.raises(cli.UserError, match=words) as error:
-            run_script(CLASSIFY, *flags, path)
-        assert '\n' not in str(error.value)
+        refuses(words, CLASSIFY, *flags, path)
 
 
 @pytest.mark.slow
@@ -395,7 +387,7 @@ def test_how_each_network_expects_a_picture():
             np.testing.assert_allclose(edge, value, atol=0.8)
 
 
-def test_faults_are_one_line(run_script, capsys, tmp_path):
+def test_faults_are_one_line(refuses, tmp_path):
     draw(tmp_path / 'rgb.png')
     draw(tmp_path / 'line.png', 1, 60)
     (tmp_path / 'cut.png').write_bytes((tmp_path / 'rgb.png').read_bytes()[:2000])
@@ -427,17 +419,12 @@ def test_faults_are_one_line(run_script, capsys, tmp_path):
         flags = dict(good, **change)
         flags = [word for name in flags
                  for word in (name, flags[name] if name == '--network' else tmp_path / flags[name])]
-        with pytest.raises(cli.UserError, match=words) as error:
-            run_script(CLASSIFY, *flags)
-        assert '\n' not in str(error.value)
+        refuses(words, CLASSIFY, *flags)
     for flags, words in [
             ([], '--network is required'),
             (['--network', 'vgg_16'], '--checkpoint is required'),
             (['--network', 'vgg_17'], 'invalid choice')]:
-        with pytest.raises(SystemExit) as stop:
-            load(CLASSIFY).main(flags)
-        err = capsys.readouterr().err
-        assert stop.value.code == 2 and words in err and err.count('\n') == 1
+        refuses(words, CLASSIFY, *flags, status=2)
 
 
 # Transfer learning
@@ -469,8 +456,7 @@ def test_the_digits_are_the_first_of_each_class():
     from sklearn import datasets
 
     transfer = load(TRANSFER)
-    assert (transfer.IMAGES, transfer.HELD_OUT, transfer.TRAINING_STEPS, transfer.LEARNING_RATE) == (
-        30, 0.2, 2000, 1.0)
+    assert (transfer.IMAGES, transfer.HELD_OUT, transfer.TRAINING_STEPS, transfer.LEARNING_RATE) == (30, 0.2, 2000, 1.0)
     transfer.IMAGES = 3
     names, classes = transfer.digits()
     found = datasets.load_digits()
@@ -551,7 +537,7 @@ def test_transfer_learning_with_the_readers_images(run_script, inception, tmp_pa
     assert 'accuracy on the training images = 1.0000, on the held-out images = 1.0000; guessing: 0.5000' in out
 
 
-def test_faults_of_transfer_learning_are_one_line(run_script, inception, capsys, tmp_path):
+def test_faults_of_transfer_learning_are_one_line(refuses, inception, tmp_path):
     folder, _ = inception
     for name, files in ('one', 1), ('two', 2), ('empty', 0):
         (tmp_path / 'classes' / name).mkdir(parents=True)
@@ -567,17 +553,11 @@ def test_faults_of_transfer_learning_are_one_line(run_script, inception, capsys,
             ({'--image_dir': tmp_path / 'classes' / 'two'}, 'two has 0 subfolders, and needs one for each class'),
             ({}, 'empty has 0 images .*, and needs two or more')]:
         flags = dict(good, **change)
-        with pytest.raises(cli.UserError, match=words) as error:
-            run_script(TRANSFER, *[word for name in flags if flags[name] for word in (name, flags[name])])
-        assert '\n' not in str(error.value)
+        refuses(words, TRANSFER, *[word for name in flags if flags[name] for word in (name, flags[name])])
     (tmp_path / 'classes' / 'empty').rmdir()
-    with pytest.raises(cli.UserError, match='one has 1 images'):
-        run_script(TRANSFER, *[word for name in good for word in (name, good[name])])
+    refuses('one has 1 images', TRANSFER, *[word for name in good for word in (name, good[name])])
     for flags, words in [
             ([], '--network is required'),
             (['--network', 'vgg_16'], '--checkpoint is required'),
             (['--network', 'vgg_16', '--checkpoint', 'a', '--images', '1'], 'must be 2 or more')]:
-        with pytest.raises(SystemExit) as stop:
-            load(TRANSFER).main(flags)
-        err = capsys.readouterr().err
-        assert stop.value.code == 2 and words in err and err.count('\n') == 1
+        refuses(words, TRANSFER, *flags, status=2)

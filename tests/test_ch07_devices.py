@@ -4,6 +4,7 @@ from companion import cli, printed
 import argparse
 import contextlib
 import glob
+import gzip
 import inspect
 import json
 import os
@@ -19,7 +20,8 @@ import pytest
 import tensorflow as tf
 from matplotlib import image as png
 
-from conftest import ROOT, load, read
+from conftest import ROOT, Built, events, load, read, recorded, stop
+from network import LAYERS
 
 PLACEMENT = 'ch07_acceleration/device_placement.py'
 MANUAL = 'ch07_acceleration/device_manual.py'
@@ -34,7 +36,6 @@ FIGURE_1 = [(3776, 4036, 3768, 4), (3776, 4036, 3768, 4), (3776, 4036, 3768, 3),
 
 CPU = '/job:localhost/replica:0/task:0/device:CPU:%d'
 LINE = r'step (\d+), loss = (\d+\.\d\d) \((\d+\.\d) examples/sec; (\d+\.\d{3}) sec/batch\)\n'
-LAYERS = ['layer%d/%s' % (layer, kind) for layer in (1, 2) for kind in ('weights', 'biases')]
 # TensorFlow gives a histogram a free name: layer1/weights is the variable's.
 HISTOGRAMS = [name + '_1' for name in LAYERS] + ['gradients_on_average/' + name for name in LAYERS]
 
@@ -59,7 +60,7 @@ def write(path, images, labels):
 
 
 @pytest.fixture(scope='module')
-def record_files(tmp_path_factory):
+def records(tmp_path_factory):
     """Files of 900 training and 50 test records, as flags. A bright row tells an image's label."""
     folder = tmp_path_factory.mktemp('records')
     random = np.random.RandomState(1)
@@ -73,11 +74,6 @@ def record_files(tmp_path_factory):
         return pixels.reshape(n, 784), labels
     return ['--data_path', write(folder / 'train.tfrecords', *images(900)),
             '--test_path', write(folder / 'test.tfrecords', *images(50))]
-
-
-@pytest.fixture
-def records(record_files):
-    return list(record_files)
 
 
 @pytest.fixture
@@ -103,10 +99,6 @@ def fixed_input(n, high=256):
     return lambda: (tf.constant(x), tf.constant(y_))
 
 
-class Built(Exception):
-    """The graph is complete."""
-
-
 def as_printed(*changes):
     """Return multi_gpu_mnist.py as a module with lines of the print in place of ours: (ours, printed)."""
     load(QUEUE)
@@ -123,21 +115,24 @@ def build(monkeypatch, multi, get_input, n_gpu=4, batch_size=5):
     """Build the program's graph, up to its session.
 
     Returns:
-        The graph, the training operation, and for each tower (x, y_, scope, loss).
+        The graph, the training operation, and for each tower (x, y_, scope, loss). multi.averaged is what
+        average_gradients returned.
     """
     multi.N_GPU, multi.BATCH_SIZE = n_gpu, batch_size
-    towers, get_loss = [], multi.get_loss
+    towers, get_loss, average_gradients = [], multi.get_loss, multi.average_gradients
 
     def seen(x, y_, regularizer, scope):
         loss = get_loss(x, y_, regularizer, scope)
         towers.append((x, y_, scope, loss))
         return loss
 
-    def session(**kwargs):
-        raise Built
+    def averaging(tower_grads):
+        multi.averaged = average_gradients(tower_grads)
+        return multi.averaged
     with monkeypatch.context() as patch:
         patch.setattr(multi, 'get_loss', seen)
-        patch.setattr(tf, 'Session', session)
+        patch.setattr(multi, 'average_gradients', averaging)
+        patch.setattr(tf, 'Session', stop)
         with pytest.raises(Built):
             multi.train(argparse.Namespace(seed=1, log_device_placement=False), get_input)
     graph = towers[0][3].graph
@@ -183,8 +178,7 @@ def test_device_manual(capfd):
     assert re.match('InvalidArgumentError: Cannot assign a device for operation add: node add was '
                     'explicitly assigned to /device:GPU:1 but available devices are .*'
                     'Make sure the device specification refers to a valid device.$', error)
-    assert shown(soft) == ['The same, with allow_soft_placement=True:'] + \
-        placed(*sums).splitlines() + ['[2. 4. 6.]']
+    assert shown(soft) == ['The same, with allow_soft_placement=True:'] + placed(*sums).splitlines() + ['[2. 4. 6.]']
     assert shown(two) == ["The sum on /cpu:1, with device_count={'CPU': 2}:"] + placed(
         ('add', 'AddV2', 1), *sums[1:]).splitlines() + ['[2. 4. 6.]']
     assert four == '4 CPU devices in one session, and what ran on each:\n' + '\n'.join(
@@ -194,16 +188,13 @@ def test_device_manual(capfd):
         "specification '/device:XLA_CPU:0' because no supported kernel for XLA_CPU devices is available."
         % name for name in ('counter', 'text')]
     assert shown(soft_again) == ['The same, with allow_soft_placement=True:', '7', "b'not here'"]
-    assert [line.split()[0] for line in types.splitlines()] == [
-        'Types', 'VariableV2', 'MatMul', 'AddV2', 'StringJoin']
+    assert [line.split()[0] for line in types.splitlines()] == ['Types', 'VariableV2', 'MatMul', 'AddV2', 'StringJoin']
 
 
-def test_another_device_and_no_device(run_script, capsys):
+def test_another_device_and_no_device(refuses, run_script):
     out = run_script(MANUAL, '--device', '/cpu:0', '--n_cpu', 2)
     assert out.count('[2. 4. 6.]') == 3 and '2 CPU devices in one session' in out
-    with pytest.raises(SystemExit) as stop:
-        load(MANUAL).main(['--device', 'gpu one:two'])
-    assert stop.value.code == 2 and '--device: must be a name such as /gpu:1' in capsys.readouterr().err
+    refuses('--device: must be a name such as /gpu:1', MANUAL, '--device', 'gpu one:two', status=2)
 
 
 @without_gpu
@@ -236,7 +227,7 @@ def test_which_types_have_code_for_a_gpu():
 
 # 多 GPU 并行: the record files
 
-def test_records_hold_the_images(run_script, tmp_path):
+def test_records_hold_the_images(refuses, run_script, tmp_path):
     out = run_script(RECORDS)
     folder = tmp_path / 'runs' / 'sample' / 'ch07_acceleration'
     assert re.search('Wrote 11235 records, 9.7 MB, to .*data.tfrecords\n', out)
@@ -246,8 +237,7 @@ def test_records_hold_the_images(run_script, tmp_path):
     path = str(folder / 'data.tfrecords')
     with open(path, 'r+b') as file:              # cut between two records
         file.truncate(os.path.getsize(path) // 11235 * 11234)
-    with pytest.raises(cli.UserError, match='data.tfrecords has 11234 records instead of 11235: delete'):
-        run_script(QUEUE)
+    refuses('data.tfrecords has 11234 records instead of 11235: delete', QUEUE)
 
 
 @pytest.mark.slow
@@ -261,13 +251,10 @@ def test_records_hold_all_of_mnist(run_script, tmp_path, real_data):
 
 def compare_records(mnist_dir, folder):
     """Compare with MNIST's own files, not by our reader: by TensorFlow's parser in the graph."""
-    import gzip
     for part, prefix in ('data', 'train'), ('test', 't10k'):
-        with gzip.open(os.path.join(mnist_dir, prefix + '-images-idx3-ubyte.gz')) as file:
-            images = np.frombuffer(file.read()[16:], np.uint8).reshape(-1, 784)
-        with gzip.open(os.path.join(mnist_dir, prefix + '-labels-idx1-ubyte.gz')) as file:
-            labels = np.frombuffer(file.read()[8:], np.uint8)
-        path = str(folder / (part + '.tfrecords'))
+        images, labels = (np.frombuffer(gzip.open(os.path.join(mnist_dir, prefix + name)).read()[head:], np.uint8)
+                          for name, head in (('-images-idx3-ubyte.gz', 16), ('-labels-idx1-ubyte.gz', 8)))
+        images, path = images.reshape(-1, 784), str(folder / (part + '.tfrecords'))
         assert load(RECORDS).check(path) == len(labels)
         with tf.Graph().as_default(), tf.Session() as sess:
             dataset = tf.data.TFRecordDataset(path).batch(5000)
@@ -310,40 +297,29 @@ def queue_threads():
 
 def damaged(content, how):
     # A record is its length, 8 bytes, two check sums of 4, and the content.
-    size = 8 + 4 + 4 + struct.unpack('<Q', content[:8])[0]
-    if how == 'cut':
-        return content[:-7]
-    if how == 'a bit':
-        return content[:size * 3 + 50] + bytes([content[size * 3 + 50] ^ 4]) + content[size * 3 + 51:]
-    if how == 'empty':
-        return b''
-    if how == 'no records':
-        return b'to be or not to be, that is the question'
+    place = 3 * (8 + 4 + 4 + struct.unpack('<Q', content[:8])[0]) + 50
+    return {'cut': content[:-7], 'a bit': content[:place] + bytes([content[place] ^ 4]) + content[place + 1:],
+            'empty': b'', 'no records': b'to be or not to be, that is the question'}[how]
 
 
-@pytest.mark.parametrize('how', ['cut', 'a bit', 'empty', 'no records', 'missing'])
-def test_check_names_a_damaged_record_file(how, records, tmp_path):
-    path = str(tmp_path / 'bad.tfrecords')
+@pytest.mark.parametrize('how, words', [
+    ('cut', 'is damaged after 899 records'), ('a bit', 'is damaged after 3 records'), ('empty', 'is empty'),
+    ('no records', 'is damaged after 0 records'), ('missing', 'cannot be read')])
+def test_check_names_a_damaged_record_file(how, words, records, tmp_path):
+    path = tmp_path / 'bad.tfrecords'
     if how != 'missing':
-        with open(path, 'wb') as file:
-            file.write(damaged(open(records[1], 'rb').read(), how))
-    with pytest.raises(cli.UserError, match={
-            'cut': 'is damaged after 899 records', 'a bit': 'is damaged after 3 records',
-            'empty': 'is empty', 'no records': 'is damaged after 0 records',
-            'missing': 'cannot be read'}[how]) as error:
-        load(RECORDS).check(path)
-    assert 'bad.tfrecords' in str(error.value) and '\n' not in str(error.value)
+        path.write_bytes(damaged(open(records[1], 'rb').read(), how))
+    with pytest.raises(cli.UserError, match='bad.tfrecords.* ' + words) as error:
+        load(RECORDS).check(str(path))
+    assert '\n' not in str(error.value)
 
 
 @pytest.mark.parametrize('path', [QUEUE, TFDATA])
 @pytest.mark.parametrize('number', [1, 3])
-def test_a_damaged_record_file_is_named(path, number, records, tmp_path, run_script):
-    bad = str(tmp_path / 'bad.tfrecords')
-    with open(bad, 'wb') as file:
-        file.write(damaged(open(records[number], 'rb').read(), 'a bit'))
-    records[number] = bad
-    with pytest.raises(cli.UserError, match='bad.tfrecords'):
-        run_script(path, '--batch_size', 5, *records)
+def test_a_damaged_record_file_is_named(refuses, path, number, records, tmp_path):
+    bad = tmp_path / 'bad.tfrecords'
+    bad.write_bytes(damaged(open(records[number], 'rb').read(), 'a bit'))
+    refuses('bad.tfrecords', path, '--batch_size', 5, *records[:number] + [bad] + records[number + 1:])
     assert not os.path.exists(str(tmp_path / 'runs' / 'sample' / 'ch07_acceleration'))
 
 
@@ -376,22 +352,19 @@ def test_records_of_something_else_are_named(tmp_path):
 def test_a_record_that_is_damaged_while_a_training_runs(path, records, tmp_path, monkeypatch):
     """After the check, so that the reader in the graph finds it."""
     module = load(path)
-    content = open(records[1], 'rb').read()
-    records[1] = str(tmp_path / 'train.tfrecords')
-    with open(records[1], 'wb') as file:
-        file.write(content)
+    content, train = open(records[1], 'rb').read(), tmp_path / 'train.tfrecords'
+    train.write_bytes(content)
     records_of = sys.modules['ch07_acceleration.mnist_to_tfrecords']
     check = records_of.check
 
     def check_and_damage(path):
         count = check(path)
-        if path == records[1]:
-            with open(path, 'wb') as file:
-                file.write(damaged(content, 'a bit'))
+        if path == str(train):
+            train.write_bytes(damaged(content, 'a bit'))
         return count
     monkeypatch.setattr(records_of, 'check', check_and_damage)
     with pytest.raises(cli.UserError, match='train.tfrecords: a record cannot be read .*corrupted record at'):
-        module.main(['--batch_size', '5', '--n_gpu', '2', '--sample'] + records)
+        module.main(['--batch_size', '5', '--n_gpu', '2', '--sample', '--data_path', str(train)] + records[2:])
     assert not queue_threads()
 
 
@@ -485,10 +458,8 @@ def test_each_tower_computes_on_its_device(records, monkeypatch):
     graph, train_op, _ = build(monkeypatch, multi, multi.get_input)
     metadata = tf.RunMetadata()
     with running(graph, 5) as sess:
-        sess.run(train_op, run_metadata=metadata,
-                 options=tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE))
-    ran = {node.node_name: device.device for device in metadata.step_stats.dev_stats
-           for node in device.node_stats}
+        sess.run(train_op, run_metadata=metadata, options=tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE))
+    ran = {node.node_name: device.device for device in metadata.step_stats.dev_stats for node in device.node_stats}
     for i in range(4):
         for layer in 'layer1', 'layer2':
             assert ran['GPU_%d/%s/MatMul' % (i, layer)] == CPU % (i + 1)
@@ -526,14 +497,10 @@ def test_towers_take_the_gpus_there_are(monkeypatch, capsys):
 
 def test_averaged_gradients_are_those_of_the_big_batch(monkeypatch):
     multi = load(QUEUE)
-    averaged, average_gradients = [], multi.average_gradients
-    monkeypatch.setattr(multi, 'average_gradients', lambda towers: averaged.append(
-        average_gradients(towers)) or averaged[0])
-    monkeypatch.setattr(multi, 'REGULARAZTION_RATE', 0.01)
+    multi.REGULARAZTION_RATE = 0.01
     inputs = []
-    graph, _, _ = build(monkeypatch, multi, lambda: inputs.append(fixed_input(80)()) or inputs[0],
-                        batch_size=20)
-    variables = [variable for _, variable in averaged[0]]
+    graph, _, _ = build(monkeypatch, multi, lambda: inputs.append(fixed_input(80)()) or inputs[0], batch_size=20)
+    variables = [variable for _, variable in multi.averaged]
     with graph.as_default():
         assert variables == tf.trainable_variables() and len(variables) == 4
         with tf.variable_scope(tf.get_variable_scope(), reuse=True), tf.name_scope('big') as scope:
@@ -541,7 +508,7 @@ def test_averaged_gradients_are_those_of_the_big_batch(monkeypatch):
         gradients = tf.gradients(loss, variables)
     with running(graph, 5) as sess:
         # Pixels up to 255 make large gradients; the error is relative to the largest.
-        for big, (mean, _) in zip(*sess.run([gradients, averaged[0]])):
+        for big, (mean, _) in zip(*sess.run([gradients, multi.averaged])):
             assert np.abs(big).max() > 0.01
             assert np.abs(big - mean).max() / np.abs(big).max() < 1e-5
 
@@ -570,9 +537,6 @@ def test_regularisation_losses_are_those_of_the_tower(monkeypatch):
 
 def test_one_step_moves_the_variables_and_their_averages(monkeypatch):
     multi = load(QUEUE)
-    averaged, average_gradients = [], multi.average_gradients
-    monkeypatch.setattr(multi, 'average_gradients', lambda towers: averaged.append(
-        average_gradients(towers)) or averaged[0])
     graph, train_op, _ = build(monkeypatch, multi, fixed_input(10), n_gpu=2)
     with graph.as_default():
         variables = tf.trainable_variables()
@@ -580,7 +544,7 @@ def test_one_step_moves_the_variables_and_their_averages(monkeypatch):
         averages = [averages[v.op.name + '/ExponentialMovingAverage'] for v in variables]
         global_step = tf.global_variables()[0]
     with running(graph, 3) as sess:
-        before, gradients = sess.run([variables, [gradient for gradient, _ in averaged[0]]])
+        before, gradients = sess.run([variables, [gradient for gradient, _ in multi.averaged]])
         assert all((a == b).all() for a, b in zip(sess.run(averages), before))
         sess.run(train_op)
         after, moved, steps = sess.run([variables, averages, global_step])
@@ -594,16 +558,13 @@ def test_one_step_moves_the_variables_and_their_averages(monkeypatch):
 
 def test_queue_and_learning_rate(monkeypatch):
     multi = load(QUEUE)
-    queues, decays = [], []
-    shuffle_batch, exponential_decay = tf.train.shuffle_batch, tf.train.exponential_decay
-    monkeypatch.setattr(tf.train, 'shuffle_batch',
-                        lambda *args, **kwargs: queues.append(kwargs) or shuffle_batch(*args, **kwargs))
-    monkeypatch.setattr(tf.train, 'exponential_decay',
-                        lambda *args: decays.append(args) or exponential_decay(*args))
-    build(monkeypatch, multi, multi.get_input, batch_size=100)
-    (queue,), ((base, _, steps, decay),) = queues, decays
+    with recorded(tf.train, 'exponential_decay') as decays:
+        graph, _, towers = build(monkeypatch, multi, multi.get_input, batch_size=100)
+    (queue,), ((base, _, steps, decay),) = [
+        op for op in graph.get_operations() if op.type == 'RandomShuffleQueueV2'], decays
     # The printed capacity, 10300, is for one batch; four towers have four.
-    assert queue == {'min_after_dequeue': 10000, 'capacity': 11200, 'batch_size': 400}
+    assert (queue.get_attr('capacity'), queue.get_attr('min_after_dequeue')) == (11200, 10000)
+    assert towers[0][0].shape.as_list() == [100, 784]
     assert (base, steps, decay) == (0.001, 600, 0.99)
     # By 1.7 % in the 1000 steps.
     assert round(100 * (1 - 0.99 ** (1000 / 600)), 1) == 1.7
@@ -630,14 +591,10 @@ def test_losses_of_a_seed(monkeypatch, tmp_path, capsys):
 
 def colours_and_histograms(folder):
     """Return how many devices the graphs in the event files have, and the tags of the histograms."""
-    histograms, colours = set(), set()
-    for path in glob.glob(str(folder / 'events*')):
-        for event in tf.train.summary_iterator(path):
-            histograms.update(value.tag for value in event.summary.value if value.HasField('histo'))
-            if event.graph_def:
-                devices = {node.device for node in tf.GraphDef.FromString(event.graph_def).node}
-                colours.add(len(devices - {''}))
-    return colours, histograms
+    found = list(events(folder))
+    graphs = [tf.GraphDef.FromString(event.graph_def) for event in found if event.graph_def]
+    return ({len({node.device for node in graph.node} - {''}) for graph in graphs},
+            {value.tag for event in found for value in event.summary.value if value.HasField('histo')})
 
 
 @pytest.mark.usefixtures('short_queue')
@@ -741,35 +698,25 @@ def test_the_printed_margin_stops_the_queue_after_step_0(records, tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.usefixtures('short_queue')
-def test_a_training_that_is_killed_resumes(records, run_script, tmp_path):
-    command = [sys.executable, os.path.join(ROOT, QUEUE), '--batch_size', '5', '--n_gpu', '2',
-               '--model_save_path', str(tmp_path / 'model')] + records
-    killed = subprocess.Popen(command + ['--training_steps', '1000000'], stdout=subprocess.PIPE,
-                              stderr=subprocess.DEVNULL, universal_newlines=True)
-    try:
-        for line in killed.stdout:
-            if line.startswith('step 10,'):
-                break
-    finally:
-        killed.kill()
-        killed.communicate()
+def test_a_training_that_is_killed_resumes(records, run_script, start, tmp_path):
+    flags = ['--batch_size', 5, '--n_gpu', 2, '--model_save_path', tmp_path / 'model'] + records
+    killed = start(QUEUE, '--training_steps', 10 ** 6, *flags)
+    killed.wait_for('^step 10,')
+    killed.popen.kill()
+    killed.end()
     # Killed before the second checkpoint, at step 1000, or after it, where this test had to wait long.
     saved = tf.train.load_variable(str(tmp_path / 'model'), 'global_step')
-    out = run_script(QUEUE, '--training_steps', int(saved) + 11, *command[2:])
+    out = run_script(QUEUE, '--training_steps', int(saved) + 11, *flags)
     assert 'Resuming after %d training step(s)' % saved in out and 'model.ckpt-%d: test' % (saved + 10) in out
 
 
 @pytest.mark.usefixtures('short_queue')
-def test_a_loss_that_is_nan_is_not_saved(records, run_script, tmp_path):
-    with pytest.raises(cli.UserError, match='the loss is .* after step .*--learning_rate_base .now 1e[+]30'):
-        run_script(QUEUE, '--batch_size', 5, '--learning_rate_base', 1e30, '--training_steps', 7, *records)
+def test_a_loss_that_is_nan_is_not_saved_and_a_batch_needs_data(refuses, records, tmp_path):
+    refuses('the loss is .* after step .*--learning_rate_base .now 1e[+]30', QUEUE, '--batch_size', 5,
+            '--learning_rate_base', 1e30, '--training_steps', 7, *records)
     names = glob.glob(str(tmp_path / 'runs' / 'sample' / 'ch07_acceleration' / 'logs_and_models' / '*.index'))
     assert [os.path.basename(name) for name in names] == ['model.ckpt-0.index'] and not queue_threads()
-
-
-def test_batches_larger_than_the_data(records, run_script):
-    with pytest.raises(cli.UserError, match='--batch_size 1200 .* 900'):
-        run_script(QUEUE, '--batch_size', 300, *records)
+    refuses('--batch_size 1200 .* 900', QUEUE, '--batch_size', 300, *records)
 
 
 @pytest.mark.usefixtures('short_queue')
@@ -879,8 +826,7 @@ def test_the_printed_margin_averages_the_last_variable_only():
 
 def test_the_printed_format_has_two_blanks():
     """examples/ sec: the format, run as printed, gives a line that is not the printed output's."""
-    text = open(os.path.join(ROOT, QUEUE), encoding='utf-8').read()
-    ours = re.search(r"format_str = \((.*?)\)\n", text, re.DOTALL).group(1)
+    ours = re.search(r"format_str = \((.*?)\)\n", read(QUEUE), re.DOTALL).group(1)
     theirs = ours.replace("examples/'", "examples/ '").replace("'sec;", "' sec;")
     values = 10, 71.90, 15292.3, 0.007
     assert re.match(LINE, eval('(%s)' % ours) % values + '\n')
@@ -923,8 +869,7 @@ def test_the_first_losses_are_in_reach_of_the_printed_program():
         step_10.setdefault(name, []).append(float(value))
     low, median, high = step_10['as printed, one batch for all towers']
     assert 20 < low < 2 * median - 20 and low < printed.TOWERS_LOSS[10] < high < 80
-    for name in ('gradients added, not averaged', 'weights: stddev 0.05', 'pixels from 0 to 1',
-                 "article 4's network"):
+    for name in ('gradients added, not averaged', 'weights: stddev 0.05', 'pixels from 0 to 1', "article 4's network"):
         assert step_10[name][2] < 20
     for name in ('learning rate 0.0001', 'weights: stddev 1, the default', 'weights: stddev 0.2',
                  'regularization 0.04'):
@@ -997,8 +942,7 @@ def test_input_speed(records, run_script, tmp_path):
 
 def test_parsing_whole_batches_was_at_least_twice_as_fast():
     """In the recorded measurement, on an idle machine."""
-    with open(os.path.join(ROOT, 'results', 'logs', 'input_speed.log'), encoding='utf-8') as file:
-        ratios = dict(re.findall(r'^ ?(\d+) .{43} +\d+ +\d+ +(\d+\.\d\d)$', file.read(), re.MULTILINE))
+    ratios = dict(re.findall(r'(?m)^ ?(\d+) .{43} +\d+ +\d+ +(\d+\.\d\d)$', read('results/logs/input_speed.log')))
     assert len(ratios) == 15 and float(ratios['0']) == 1
     assert float(ratios['4']) >= 2 and float(ratios['6']) >= 2
 
@@ -1055,7 +999,7 @@ def test_input_speed_measures_the_same_training(monkeypatch):
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
-def test_a_way_that_fails_or_is_not_there(monkeypatch, run_script):
+def test_a_way_that_fails_or_is_not_there(refuses, monkeypatch, run_script):
     def child(command, **kwargs):
         number = command[command.index('--measure') + 1]
         if number == '10':
@@ -1071,5 +1015,4 @@ def test_a_way_that_fails_or_is_not_there(monkeypatch, run_script):
     assert re.search(r'10 tf.data, batches parsed, XLA +XLA compiles nothing', out)
     assert re.search(r'11 all images in memory +250 +250 +2.50\n', out)
     assert 'Fastest with distinct examples: all images in memory, 2.50 times' in out
-    with pytest.raises(cli.UserError, match='^tf.data, batches parsed: input_speed.py: error: no way$'):
-        run_script(SPEED, '--ways', 6)
+    refuses('^tf.data, batches parsed: input_speed.py: error: no way$', SPEED, '--ways', 6)

@@ -176,8 +176,7 @@ def test_network_policy_covers_the_jobs():
     label = policy['spec']['podSelector']['matchLabels']
     assert set(policy['spec']['policyTypes']) == {'Ingress', 'Egress'}
     rule, = policy['spec']['ingress']
-    assert rule == {'from': [{'podSelector': {'matchLabels': label}}],
-                    'ports': [{'protocol': 'TCP', 'port': 2222}]}
+    assert rule == {'from': [{'podSelector': {'matchLabels': label}}], 'ports': [{'protocol': 'TCP', 'port': 2222}]}
     # Outside of the job: names, and HTTPS for the data.
     ports = [port['port'] for rule in policy['spec']['egress'] for port in rule['ports']]
     assert sorted(ports) == [53, 53, 443, 2222]

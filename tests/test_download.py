@@ -5,7 +5,6 @@ import http.server
 import io
 import os
 import shutil
-import socketserver
 import subprocess
 import sys
 import tarfile
@@ -15,6 +14,7 @@ import time
 import pytest
 
 import data
+from conftest import contents
 from data import download
 
 NAMES = ['one.gz', 'two.gz']
@@ -92,9 +92,7 @@ def archive(behaviour):
 @pytest.fixture
 def server(monkeypatch):
     """A running server; `server.url(behaviour)` is a mirror."""
-    class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
-        daemon_threads = True
-
+    class Server(http.server.ThreadingHTTPServer):
         def handle_error(self, *args):      # the client has gone: as expected
             pass
 
@@ -102,8 +100,7 @@ def server(monkeypatch):
     with Server(('127.0.0.1', 0), Mirrors) as running:
         running.requests = []
         running.stop = threading.Event()
-        running.url = lambda behaviour, file='{}': 'http://127.0.0.1:%d/%s/%s' % (
-            running.server_port, behaviour, file)
+        running.url = lambda behaviour, file='{}': 'http://127.0.0.1:%d/%s/%s' % (running.server_port, behaviour, file)
         threading.Thread(target=running.serve_forever, args=(0.01,), daemon=True).start()
         yield running
         running.stop.set()
@@ -127,11 +124,6 @@ def in_order(monkeypatch):
 
 def mirrors(monkeypatch, *urls):
     monkeypatch.setitem(data.MIRRORS, 'mnist', list(urls))
-
-
-def contents(folder):
-    """What lies in a folder, hidden files as well: a dict from name to bytes."""
-    return {name: open(os.path.join(str(folder), name), 'rb').read() for name in os.listdir(str(folder))}
 
 
 def test_every_published_mirror_is_https():
@@ -308,21 +300,23 @@ def test_interrupted_download_leaves_nothing(server, tmp_path):
     while not server.requests:
         time.sleep(0.02)
     time.sleep(0.2)
-    assert contents_exist(tmp_path / 'mnist')           # the scratch folder
+    assert os.listdir(str(tmp_path / 'mnist')) != []    # the scratch folder
     program.send_signal(2)
     assert program.communicate(timeout=30)[1].endswith('interrupted\n')
     assert program.returncode == 130
     assert os.listdir(str(tmp_path / 'mnist')) == []
 
 
-def contents_exist(folder):
-    return os.path.isdir(str(folder)) and os.listdir(str(folder)) != []
+@pytest.mark.parametrize('file, limit', [
+    ('{}', 30000), pytest.param('simple-examples.tgz', 200000, marks=pytest.mark.slow)])
+def test_full_disk(file, limit, server, monkeypatch, tmp_path):
+    """A limit on the size of files stands for the full disk: write fails as it does there.
 
-
-def test_full_disk(server, tmp_path):
-    """A limit on the size of files stands for the full disk: write fails as it does there."""
-    limit = 'import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (30000, 30000))'
-    program = start([server.url('good')], 'fetch', '--data_dir', str(tmp_path), extra=limit)
+    The archive itself fits; its content does not.
+    """
+    monkeypatch.setitem(MEMBERS, './simple-examples/data/one.gz', bytes(500000))
+    code = 'import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (%d, %d))' % (limit, limit)
+    program = start([server.url('good', file)], 'fetch', '--data_dir', str(tmp_path), extra=code)
     err = program.communicate(timeout=30)[1]
     assert program.returncode == 1
     assert err.splitlines()[1:] == [
@@ -330,19 +324,6 @@ def test_full_disk(server, tmp_path):
         '--data_dir' % (tmp_path / 'mnist', os.strerror(errno.EFBIG))]
     assert contents(tmp_path / 'mnist') == {}
     assert len(server.requests) == 1                    # no other mirror can mend that
-
-
-@pytest.mark.slow
-def test_disk_that_fills_up_with_the_content_of_an_archive(server, monkeypatch, tmp_path):
-    monkeypatch.setitem(MEMBERS, './simple-examples/data/one.gz', bytes(500000))
-    limit = 'import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200000, 200000))'
-    program = start([server.url('good', 'simple-examples.tgz')], 'fetch', '--data_dir', str(tmp_path),
-                    extra=limit)
-    err = program.communicate(timeout=30)[1]
-    assert program.returncode == 1
-    assert 'cannot write one.gz into %s: %s; make room' % (
-        tmp_path / 'mnist', os.strerror(errno.EFBIG)) in err
-    assert contents(tmp_path / 'mnist') == {}
 
 
 def test_folder_that_cannot_be_made(server, monkeypatch):

@@ -28,8 +28,7 @@ def test_results_are_those_of_the_logs():
         assert read(output) == report.render(output), 'run python tools/report.py'
 
 
-@pytest.mark.parametrize('path', sorted(glob.glob(os.path.join(ROOT, 'results', '*', '*.log'))),
-                         ids=os.path.basename)
+@pytest.mark.parametrize('path', sorted(glob.glob(os.path.join(ROOT, 'results', '*', '*.log'))), ids=os.path.basename)
 def test_each_log_says_how_it_was_made(path):
     text = read(path)
     header = dict(re.findall(r'^# (\w+): (.*)$', text, re.MULTILINE))
@@ -47,8 +46,7 @@ def test_each_log_says_how_it_was_made(path):
 
 def test_article_2_within_its_bands():
     for run in report.of_seeds('mnist_fc', report.FC_LINE):
-        assert all(within(run[step], value, 'fc_accuracy')
-                   for step, value in printed.FC_ACCURACY.items() if step)
+        assert all(within(run[step], value, 'fc_accuracy') for step, value in printed.FC_ACCURACY.items() if step)
     tests = report.of_seeds('mnist_fc', report.FC_TEST_LINE)
     assert len(tests) == 3 and all(within(run[10000], printed.FC_TEST, 'fc_test') for run in tests)
 
@@ -58,8 +56,7 @@ def test_article_3_within_its_bands():
     assert len(losses) == 3
     for run in losses:
         assert 2 < run[1] < 6
-        assert all(value / 2 < run[step] < value * 2
-                   for step, value in printed.TRAIN_LOSS.items() if step > 1)
+        assert all(value / 2 < run[step] < value * 2 for step, value in printed.TRAIN_LOSS.items() if step > 1)
     for run in report.of_seeds('mnist_eval', report.VALIDATION_LINE):
         assert all(within(run[step], value, 'eval_accuracy')
                    for step, value in printed.EVAL_ACCURACY.items() if step > 1)
@@ -69,8 +66,7 @@ def test_article_3_within_its_bands():
 
 def test_article_4_within_its_band():
     tests = report.of_seeds('lenet-eval', report.TEST_LINE)
-    assert tests and all(within(max(run.items())[1], printed.LENET_ACCURACY, 'lenet_accuracy')
-                         for run in tests)
+    assert tests and all(within(max(run.items())[1], printed.LENET_ACCURACY, 'lenet_accuracy') for run in tests)
 
 
 def test_article_5_within_its_band():

@@ -11,8 +11,10 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 import tensorflow as tf
+from matplotlib import image
 
 from conftest import ROOT, load, read
 
@@ -73,6 +75,19 @@ def test_each_constant_is_a_flag_with_the_printed_value(path, monkeypatch, capsy
             module.main(NEEDED.get(path, []))
 
 
+@pytest.mark.parametrize('path', [
+    path for path in SCRIPTS if "'--picture'" in read(path) and not path.endswith(('drawings.py', 'pictures.py'))])
+def test_a_picture_has_the_programs_name_and_spares_other_files(refuses, path, tmp_path, capsys):
+    default, = re.findall(r"'--picture', default='runs/(.*)\.png'", read(path))
+    assert default + '.py' == path.replace('extras/', '')
+    if 'input_speed' not in path:               # it makes its records first
+        mine = tmp_path / 'mine.png'
+        image.imsave(str(mine), np.eye(2))      # made by Matplotlib too, but not by us
+        before = mine.read_bytes()
+        refuses('mine.png is there already.* another --picture', path, *NEEDED.get(path, []), '--picture', mine)
+        assert capsys.readouterr().out == '' and mine.read_bytes() == before
+
+
 def test_help_where_the_terminal_knows_no_chinese(monkeypatch):
     out = io.TextIOWrapper(io.BytesIO(), 'ascii')
     monkeypatch.setattr(sys, 'stdout', out)
@@ -90,12 +105,10 @@ def test_tensorflow_is_quiet_and_can_be_heard(shell):
     loud = shell(*command, TF_TUTORIAL_VERBOSE='1')
     assert loud.returncode == 0 and 'WARNING:tensorflow' in loud.stderr and loud.stdout == quiet.stdout
 
-def test_a_python_without_tensorflow_is_told_in_one_line(tmp_path):
+def test_a_python_without_tensorflow_is_told_in_one_line(tmp_path, shell):
     (tmp_path / 'tensorflow.py').write_text('raise ModuleNotFoundError("No module named \'tensorflow\'", '
                                             'name="tensorflow")')
-    result = subprocess.run(
-        [sys.executable, os.path.join(ROOT, 'ch02_mnist_basics', 'vector_sum.py')], stderr=subprocess.PIPE,
-        env=dict(os.environ, PYTHONPATH=os.pathsep.join([str(tmp_path), ROOT])), universal_newlines=True)
+    result = shell('ch02_mnist_basics/vector_sum.py', PYTHONPATH=os.pathsep.join([str(tmp_path), ROOT]))
     assert result.returncode == 1
     assert result.stderr.count('\n') == 1 and "no module 'tensorflow'" in result.stderr
     assert 'source .venv/bin/activate' in result.stderr

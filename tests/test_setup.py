@@ -1,7 +1,7 @@
 """The set-up: the search for Python 3.7, the locks, what make does; with Pythons that record their calls."""
+import functools
 import hashlib
 import http.server
-import io
 import json
 import os
 import re
@@ -11,13 +11,13 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+from conftest import ROOT, read, until
+
 TOOLS = ('make sh [ test echo awk basename cat chmod cp curl cut date dirname env find grep head ls '
          'mkdir mktemp mv printf rm sed sha256sum sleep sort tail tar touch tr uname wc wget zstd').split()
 V37, V38, V311 = (3, 7, 16), (3, 8, 18), (3, 11, 7)
@@ -118,11 +118,12 @@ def surroundings(bare, **variables):
 
 @pytest.fixture
 def make(project, bare):
-    """make(target, ...) runs make in the project and returns the finished process, stderr with stdout."""
-    def run(*arguments, **variables):
-        return subprocess.run(['make'] + list(arguments), cwd=str(project),
-                              env=surroundings(bare, **variables), stdout=subprocess.PIPE,
-                              stderr=subprocess.STDOUT, universal_newlines=True)
+    """make(target, ...) runs make in the project, which succeeds unless `fails`, and returns all that it says."""
+    def run(*arguments, fails=False, **variables):
+        done = subprocess.run(['make'] + list(arguments), cwd=str(project), env=surroundings(bare, **variables),
+                              stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        assert bool(done.returncode) == fails, done.stdout
+        return done.stdout
     return run
 
 
@@ -134,8 +135,7 @@ def start(project, bare):
     def run(*arguments, **variables):
         started.append(subprocess.Popen(
             ['make'] + list(arguments), cwd=str(project), env=surroundings(bare, **variables),
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, universal_newlines=True,
-            start_new_session=True))
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True))
         return started[-1]
     yield run
     for process in started:
@@ -154,14 +154,6 @@ def python311(project, tmp_path):
     return recorder(tmp_path / 'python311' / 'python', project, V311)
 
 
-def until(condition):
-    for _ in range(1000):
-        if condition():
-            return
-        time.sleep(0.05)
-    pytest.fail('waited 50 s in vain')
-
-
 # Finding a Python -------------------------------------------------------------------------------
 
 @pytest.fixture
@@ -171,8 +163,7 @@ def search(tmp_path, bare):
         path = '%s:%s' % (tmp_path / 'path', bare)
         variables = dict({'HOME': tmp_path / 'home', 'PATH': path}, **variables)
         return subprocess.run(['/bin/sh', os.path.join(ROOT, 'tools', 'find_python.sh')] + list(arguments),
-                              env=surroundings(bare, **variables), stdout=subprocess.PIPE,
-                              stderr=subprocess.PIPE, universal_newlines=True)
+                              env=surroundings(bare, **variables), capture_output=True, text=True)
     return run
 
 
@@ -262,15 +253,8 @@ def sources(project, tmp_path):
     """sources((file, content or None, what its sha256 is of), ...): what requirements/python37.txt lists."""
     site = tmp_path / 'site'
     site.mkdir()
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def translate_path(self, path):
-            return str(site / os.path.basename(path))
-
-        def log_message(self, *args):
-            pass
-
-    server = http.server.HTTPServer(('127.0.0.1', 0), Handler)
+    server = http.server.HTTPServer(('127.0.0.1', 0), functools.partial(
+        http.server.SimpleHTTPRequestHandler, directory=str(site)))
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     kind = os.uname()
 
@@ -300,9 +284,8 @@ def test_fetches_python_from_the_first_source_that_is_right(project, make, sourc
     (project / '.python37.part.4194305').mkdir()        # of a killed one: no process has this number
     sources(('gone.sh', None, installer), ('changed.sh', installer + b'#', installer),
             ('right.sh', installer, installer))
-    done = make('venv')
-    assert done.returncode == 0, done.stdout
-    lines = done.stdout.splitlines()
+    out = make('venv')
+    lines = out.splitlines()
     # What was wrong with a source is said where the next is taken.
     for line, reason in zip(lines, ('No CPython 3.7 here', 'cannot be reached', ': the sha256 differs')):
         assert reason + ': fetching one' in line and '127.0.0.1' in line
@@ -311,38 +294,32 @@ def test_fetches_python_from_the_first_source_that_is_right(project, make, sourc
     assert calls(project)[0] == '-m venv .venv'
     # It is fetched once.
     shutil.rmtree(str(project / '.venv'))
-    assert 'fetching' not in make('venv').stdout
+    assert 'fetching' not in make('venv')
 
 
 @pytest.mark.slow
 def test_python_that_lies_in_the_folder_needs_no_network(project, make, sources, installer):
     sources(('right.sh', None, installer)).shutdown()
     (project / 'right.sh').write_bytes(installer)
-    done = make('venv')
-    assert done.returncode == 0 and 'fetching' not in done.stdout, done.stdout
+    assert 'fetching' not in make('venv')
 
 
 def test_without_network_make_goes_on_with_tensorflow_2_or_says_what_to_put_where(
         project, make, sources, installer, bare, tmp_path, python311):
     server = sources(('gone.sh', None, installer), ('changed.sh', b'?', installer))
-    done = make('venv')
-    assert done.returncode != 0
-    assert 'make venv-tf2' in done.stdout
+    out = make('venv', fails=True)
+    assert 'make venv-tf2' in out
     host = '127.0.0.1:%d' % server.server_port
-    assert '%s cannot be reached; %s: the sha256 differs' % (host, host) in done.stdout
-    assert 'put http://%s/gone.sh into %s' % (host, os.path.realpath(str(project))) in done.stdout
+    assert '%s cannot be reached; %s: the sha256 differs' % (host, host) in out
+    assert 'put http://%s/gone.sh into %s' % (host, os.path.realpath(str(project))) in out
     path = '%s:%s' % (tmp_path / 'path', bare)
     (tmp_path / 'path').mkdir()
     (tmp_path / 'path' / 'python3').symlink_to(python311)
-    done = make('test', PATH=path)
-    assert done.returncode == 0, done.stdout
-    assert 'TensorFlow 2.x, by way of tf1.py: no CPython 3.7 is here, and none could be' in done.stdout
+    assert 'TensorFlow 2.x, by way of tf1.py: no CPython 3.7 is here, and none could be' in make('test', PATH=path)
     assert calls(project)[-1] == PYTEST2[0]
     # Once .venv-tf2 is there, nothing is looked for again.
-    done = make('test', PATH=path)
-    assert 'fetching' not in done.stdout and calls(project) == PYTEST2[:1]
-    done = make('test', PATH=path, COMPANION_TF='1')
-    assert done.returncode != 0 and 'fetching' in done.stdout and calls(project) == []
+    assert 'fetching' not in make('test', PATH=path) and calls(project) == PYTEST2[:1]
+    assert 'fetching' in make('test', PATH=path, COMPANION_TF='1', fails=True) and calls(project) == []
 
 
 @pytest.mark.slow
@@ -357,13 +334,12 @@ def test_unpacks_an_archive_as_python_build_standalones(project, bare, sources, 
                     ignore=shutil.ignore_patterns('test', 'tests', 'site-packages', '__pycache__'))
     (tmp_path / 'python' / 'PYTHON.json').write_text('{}')
     archive = tmp_path / 'cpython-3.7.9.tar.zst'
-    subprocess.run('tar -cf - python | zstd -q -1 -o "%s"' % archive, shell=True, check=True,
-                   cwd=str(tmp_path))
+    subprocess.run('tar -cf - python | zstd -q -1 -o "%s"' % archive, shell=True, check=True, cwd=str(tmp_path))
     content = archive.read_bytes()
     flipped = content[:1000] + bytes([content[1000] ^ 1]) + content[1001:]
     sources(('cpython-3.7.9.tar.zst', flipped, content), ('cpython-3.7.9-2.tar.zst', content, content))
     done = subprocess.run(['sh', str(project / 'tools' / 'fetch_python.sh')], env=surroundings(bare),
-                          stdout=subprocess.PIPE, stderr=subprocess.PIPE, universal_newlines=True)
+                          capture_output=True, text=True)
     assert (done.returncode, done.stdout) == (0, ''), done.stderr
     python = str(project / '.python37' / 'bin' / 'python3.7')
     prefix = subprocess.check_output([python, '-c', 'import sys; print(sys.prefix)'], universal_newlines=True)
@@ -376,9 +352,7 @@ def test_unpacks_an_archive_as_python_build_standalones(project, bare, sources, 
 def locked(name):
     """A lock as a list of (name, version, marker or None, [hash, ...])."""
     pins = []
-    with open(os.path.join(ROOT, 'requirements', name + '.lock')) as file:
-        text = file.read().replace('\\\n', ' ')
-    for line in text.splitlines():
+    for line in read('requirements', name + '.lock').replace('\\\n', ' ').splitlines():
         if line and not line.startswith('#'):
             # As pip reads it: a requirement, then options.
             requirement = Requirement(line.split(' --hash')[0])
@@ -397,8 +371,7 @@ def test_lock_has_hashes_and_no_places(name, count):
     for one in pins:
         for other in pins:          # no pin has another's hashes
             assert one[:2] == other[:2] or not set(one[3]) & set(other[3]), (one[:2], other[:2])
-    with open(os.path.join(ROOT, 'requirements', name + '.lock')) as file:
-        text = file.read()
+    text = read('requirements', name + '.lock')
     assert re.match(r'# .*\n#    make lock \(releases before 20\d\d-\d\d-\d\d\)\n', text)
     for place in ('://', '@', '--index', '--find-links', '--extra', '--trusted'):
         assert place not in text, place
@@ -429,12 +402,11 @@ def test_every_requirement_is_pinned_to_a_version_it_allows(monkeypatch):
         assert str(marker) == str(requirement.marker)
     for name in 'tf2', 'tensorboard', 'lint', 'site':
         pins = locked(name)
-        with open(os.path.join(ROOT, 'requirements', name + '.in')) as file:
-            for line in file.read().splitlines():
-                if not line.startswith('#'):
-                    wanted = Requirement(line)
-                    assert [pin for pin in pins if pin[0] == canonicalize_name(wanted.name) and
-                            pin[1] in wanted.specifier], (name, line)
+        for line in read('requirements', name + '.in').splitlines():
+            if not line.startswith('#'):
+                wanted = Requirement(line)
+                assert [pin for pin in pins if pin[0] == canonicalize_name(wanted.name) and
+                        pin[1] in wanted.specifier], (name, line)
 
 
 def test_setup_py_declares_all_that_is_imported_across_folders(monkeypatch):
@@ -457,8 +429,7 @@ def test_locks_are_made_without_the_hashes_that_are_there(project, make, tmp_pat
     fake_python(python37, V37, shell='case "$1" in *get_uv.py) echo "%s"; exit ;; esac' % uv)
     lock = project / 'requirements' / 'tf1.lock'
     lock.write_text(re.sub('^six==.* ', 'six==1.16.0 ', lock.read_text(), flags=re.MULTILINE))
-    done = make('lock', PATH='%s:%s' % (path, bare), PACKAGES='six numpy')
-    assert done.returncode == 0, done.stdout
+    make('lock', PATH='%s:%s' % (path, bare), PACKAGES='six numpy')
     lines = (tmp_path / 'tf1.lock').read_text().splitlines()
     assert 'six==1.16.0' in lines and len(lines) > 100 and not [line for line in lines if 'hash' in line]
     assert lock.read_text() == 'six==1.16.0\n'
@@ -471,8 +442,7 @@ def test_locks_are_made_without_the_hashes_that_are_there(project, make, tmp_pat
 
 def test_make_lock_without_python_3_7_leaves_nothing(project, make):
     before = sorted(os.listdir(str(project)))
-    done = make('lock', PYTHON='/nonexistent')
-    assert done.returncode != 0 and 'is not a 64-bit CPython 3.7' in done.stdout
+    assert 'is not a 64-bit CPython 3.7' in make('lock', PYTHON='/nonexistent', fails=True)
     assert sorted(os.listdir(str(project))) == before
 
 
@@ -486,90 +456,67 @@ SET_UP2 = [call.replace('.venv', '.venv-tf2').replace('tf1.lock', 'tf2.lock') fo
 
 
 def test_make_alone_says_what_there_is(project, make):
-    done = make()
-    assert done.returncode == 0
-    targets = re.findall('^make ([a-z0-9-]+) ', done.stdout, re.MULTILINE)
+    targets = re.findall('^make ([a-z0-9-]+) ', make(), re.MULTILINE)
     assert {'mnist', 'test', 'test-all', 'venv', 'venv-tf2', 'tensorboard', 'lint', 'lock'} <= set(targets)
     for target in targets:
-        assert 'No rule' not in make('-n', target).stdout
+        assert 'No rule' not in make('-n', target)
     assert not (project / '.venv').exists()
 
 
 def test_make_venv_sets_up_from_the_lock_once(project, make, python37):
-    done = make('venv', PYTHON=python37)
-    assert done.returncode == 0, done.stdout
+    out = make('venv', PYTHON=python37)
     assert calls(project) == SET_UP
     # A line a step; what pip says is in the log.
-    assert [line.split()[0] for line in done.stdout.splitlines()] == ['Making', 'Installing', 'Ready']
+    assert [line.split()[0] for line in out.splitlines()] == ['Making', 'Installing', 'Ready']
     assert (project / '.venv' / 'set-up.log').read_text().count('three\n') == 4
     lines = [line.split('==')[0] for line in (project / '.venv' / 'build.lock').read_text().splitlines()
              if not line.startswith(' ')]
     assert {'pip', 'setuptools', 'wheel'} <= set(lines) <= {'pip', 'setuptools', 'wheel', 'packaging'}
-    done = make('venv', PYTHON='/nonexistent')
-    assert (done.returncode, done.stdout, calls(project)) == (0, '', [])
+    assert make('venv', PYTHON='/nonexistent') == '' and calls(project) == []
 
 
 @pytest.mark.parametrize('file', [pytest.param('setup.py', marks=pytest.mark.slow), 'requirements/tf1.lock'])
 def test_make_venv_is_brought_up_to_date_in_place(project, make, python37, file):
-    assert make('venv', PYTHON=python37).returncode == 0
+    make('venv', PYTHON=python37)
     calls(project)
     (project / '.venv' / 'old').write_text('')
     with open(str(project / file), 'a') as changed:
         changed.write('# changed\n')
-    done = make('venv', PYTHON=python37)
-    assert done.returncode == 0 and 'up to date' in done.stdout
+    assert 'up to date' in make('venv', PYTHON=python37)
     assert calls(project) == SET_UP[1:] and (project / '.venv' / 'old').exists()
     with open(str(project / file), 'a') as changed:
         changed.write('# again\n')
     recorder(project / '.venv' / 'bin' / 'python', project, statuses=[('*tf1.lock', 7)])
-    assert make('venv', PYTHON=python37).returncode != 0
+    make('venv', PYTHON=python37, fails=True)
     assert not (project / '.venv' / 'ready').exists()
 
 
 @pytest.mark.parametrize('step', ['"-m venv"', '*tf1.lock'])
 def test_make_venv_that_failed_does_not_count_as_ready(project, make, tmp_path, python37, step):
     broken = recorder(tmp_path / 'broken' / 'python', project, statuses=[('*' + step + '*', 7)])
-    done = make('venv', PYTHON=broken)
-    assert done.returncode != 0
-    assert 'error: .venv could not be set up: broken by the test. ' in done.stdout
-    assert str(project / '.venv' / 'set-up.log') in done.stdout
+    out = make('venv', PYTHON=broken, fails=True)
+    assert 'error: .venv could not be set up: broken by the test. ' in out
+    assert str(project / '.venv' / 'set-up.log') in out
     assert not (project / '.venv' / 'ready').exists()
     calls(project)
-    done = make('venv', PYTHON=python37)
-    assert done.returncode == 0, done.stdout
+    make('venv', PYTHON=python37)
     assert calls(project) == SET_UP
 
 
-def moved(environment):
-    text = (environment / 'ready').read_text().splitlines()
-    (environment / 'ready').write_text('\n'.join(['/somewhere/else'] + text[1:]) + '\n')
-
-
-def interrupted(environment):
-    (environment / 'ready').unlink()
-
-
-def python_gone(environment):
-    (environment / 'bin' / 'python').unlink()
-
-
-def other_version(environment):
-    fake_python(environment / 'bin' / 'python', V38)
-
-
 @pytest.mark.parametrize('fault', [
-    moved, interrupted, pytest.param(python_gone, marks=pytest.mark.slow),
-    pytest.param(other_version, marks=pytest.mark.slow)])
+    pytest.param(lambda path: (path / 'ready').write_text(
+        re.sub('.*', '/somewhere/else', (path / 'ready').read_text(), count=1)), id='moved'),
+    pytest.param(lambda path: (path / 'ready').unlink(), id='interrupted'),
+    pytest.param(lambda path: (path / 'bin' / 'python').unlink(), id='python-gone', marks=pytest.mark.slow),
+    pytest.param(lambda path: fake_python(path / 'bin' / 'python', V38), id='another-python', marks=pytest.mark.slow)])
 def test_make_venv_makes_a_broken_one_again_and_says_so(project, make, python37, fault):
-    assert make('venv', PYTHON=python37).returncode == 0
+    make('venv', PYTHON=python37)
     calls(project)
     (project / '.venv' / 'old').write_text('')
     fault(project / '.venv')
-    done = make('venv', PYTHON='/nonexistent')
-    assert done.returncode != 0 and (project / '.venv' / 'old').exists()    # without a Python nothing is lost
-    done = make('venv', PYTHON=python37)
-    assert done.returncode == 0, done.stdout
-    assert '.venv is incomplete, was moved, or has lost its Python: it is made again\n' in done.stdout
+    make('venv', PYTHON='/nonexistent', fails=True)
+    assert (project / '.venv' / 'old').exists()    # without a Python nothing is lost
+    assert '.venv is incomplete, was moved, or has lost its Python: it is made again\n' in make('venv', PYTHON=python37)
     assert calls(project) == SET_UP
     assert not (project / '.venv' / 'old').exists() and (project / '.venv' / 'ready').exists()
 
@@ -626,77 +573,71 @@ PYTEST2 = ['tf1.py ' + PYTEST,
 @pytest.fixture
 def ready(project, make, python37):
     """A finished .venv; ready(statuses) lets some of its calls fail."""
-    assert make('venv', PYTHON=python37).returncode == 0
+    make('venv', PYTHON=python37)
     calls(project)
     return lambda *statuses: recorder(project / '.venv' / 'bin' / 'python', project, statuses=statuses)
 
 
 def test_make_mnist(project, make, ready):
-    done = make('mnist')
-    assert done.returncode == 0, done.stdout
-    assert calls(project) == [FETCH, TRAIN, EVAL] and 'sample' not in done.stdout
+    out = make('mnist')
+    assert calls(project) == [FETCH, TRAIN, EVAL] and 'sample' not in out
     ready(('*fetch*', 3))
-    done = make('mnist')
-    assert done.returncode == 0, done.stdout
+    out = make('mnist')
     assert calls(project) == [FETCH, TRAIN + ' --sample', EVAL + ' --sample']
-    assert 'No MNIST files and no network: going on with the embedded sample' in done.stdout
+    assert 'No MNIST files and no network: going on with the embedded sample' in out
     for status in 1, 130:
         ready(('*fetch*', status))
-        assert make('mnist').returncode != 0
+        make('mnist', fails=True)
         assert calls(project) == [FETCH]
     ready(('*train*', 1))
-    assert make('mnist').returncode != 0
+    make('mnist', fails=True)
     assert calls(project) == [FETCH, TRAIN]
 
 
 def test_make_test_and_test_all(project, make, ready, python311):
-    assert make('test', PYTHON='/nonexistent').returncode == 0
+    make('test', PYTHON='/nonexistent')
     assert calls(project) == [PYTEST]
-    assert make('test-all', PYTHON=python311).returncode == 0
+    make('test-all', PYTHON=python311)
     assert calls(project) == SET_UP2 + [PYTEST[:-len(' -m not slow')]] + PYTEST2
     ready(('*pytest*', 1))
-    assert make('test').returncode != 0
-    assert make('test-all').returncode != 0
+    make('test', fails=True)
+    make('test-all', fails=True)
 
 
 def test_tensorflow_2_by_choice_and_without_python_3_7(project, make, ready, python311):
-    done = make('mnist', PYTHON=python311, COMPANION_TF='2')
-    assert done.returncode == 0, done.stdout
+    out = make('mnist', PYTHON=python311, COMPANION_TF='2')
     assert calls(project) == SET_UP2 + ['tf1.py ' + call for call in (FETCH, TRAIN, EVAL)]
-    assert 'TensorFlow 2.x, by way of tf1.py: COMPANION_TF=2 asks for it' in done.stdout
+    assert 'TensorFlow 2.x, by way of tf1.py: COMPANION_TF=2 asks for it' in out
     shutil.rmtree(str(project / '.venv'))
-    done = make('test', PYTHON=python311)
+    out = make('test', PYTHON=python311)
     assert calls(project) == PYTEST2[:1]
-    assert done.stdout.count('TensorFlow 2.x, by way of tf1.py: ') == 1
-    done = make('test', PYTHON='/nonexistent', COMPANION_TF='1')
-    assert done.returncode != 0 and 'PYTHON=/nonexistent is not a 64-bit CPython 3.7 with' in done.stdout
+    assert out.count('TensorFlow 2.x, by way of tf1.py: ') == 1
+    assert 'PYTHON=/nonexistent is not a 64-bit CPython 3.7 with' in make(
+        'test', PYTHON='/nonexistent', COMPANION_TF='1', fails=True)
     shutil.rmtree(str(project / '.venv-tf2'))
-    done = make('test', PYTHON='/nonexistent')
-    assert done.returncode != 0
-    assert 'PYTHON=/nonexistent is not a 64-bit CPython 3.7, or 3.10 to 3.13,' in done.stdout
+    assert 'PYTHON=/nonexistent is not a 64-bit CPython 3.7, or 3.10 to 3.13,' in make(
+        'test', PYTHON='/nonexistent', fails=True)
     assert calls(project) == []
 
 
 def test_make_clean_leaves_the_users_files(project, make, ready):
     kept = [project / 'runs' / 'ch03' / 'model.ckpt', project / 'runs' / '__pycache__' / 'kept',
             project / 'data' / 'mnist' / 'train.gz']
-    gone = [project / 'data' / '__pycache__' / 'a.pyc', project / '.pytest_cache' / 'a',
-            project / '.python37' / 'a']
+    gone = [project / 'data' / '__pycache__' / 'a.pyc', project / '.pytest_cache' / 'a', project / '.python37' / 'a']
     for path in kept + gone:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text('')
-    assert make('clean').returncode == 0
+    make('clean')
     assert all(path.exists() for path in kept)
     assert not any(path.exists() for path in gone)
     assert [name for name in os.listdir(str(project)) if name.startswith('.')] == []
 
 
 def test_tensorboard_is_a_newer_one_on_loopback(project, make, tmp_path, python37):
-    done = make('tensorboard', PYTHON=python37)
-    assert done.returncode != 0 and 'There is nothing to show in runs' in done.stdout
+    assert 'There is nothing to show in runs' in make('tensorboard', PYTHON=python37, fails=True)
     (project / 'runs').mkdir()
     (project / 'runs' / 'events.out.tfevents.1').write_text('')
-    assert make('tensorboard', PYTHON=python37).returncode == 0
+    make('tensorboard', PYTHON=python37)
     assert calls(project)[-1] == '-m tensorboard.main --logdir runs --host localhost'
     # TensorBoard 1.15 cannot colour article 7's figure 2 by device.
     versions = {version for name, version, _, _ in locked('tensorboard') if name == 'tensorboard'}
@@ -712,10 +653,8 @@ def test_ci_run(tmp_path, bare, folders, status):
     shared = tmp_path / 'shared' / 'data'
     for name in folders:
         (shared / name).mkdir(parents=True)
-    executable(tmp_path / 'bin' / 'make',
-               'echo "$@ $TF_TUTORIAL_DATA $PYTEST_ADDOPTS"; [ "$1" = lint ] || exit 5\n')
-    done = subprocess.run([shutil.which('bash'), str(checkout / 'run')], stdout=subprocess.PIPE,
-                          stderr=subprocess.PIPE, universal_newlines=True,
+    executable(tmp_path / 'bin' / 'make', 'echo "$@ $TF_TUTORIAL_DATA $PYTEST_ADDOPTS"; [ "$1" = lint ] || exit 5\n')
+    done = subprocess.run([shutil.which('bash'), str(checkout / 'run')], capture_output=True, text=True,
                           env=surroundings(bare, PATH='%s:%s' % (tmp_path / 'bin', bare)))
     assert done.returncode == status
     if status == 1:
@@ -754,13 +693,10 @@ def test_programs_run_in_a_folder_with_chinese_in_its_name_or_name_the_remedy(tm
 def let_in(path):
     """Whether .dockerignore lets a file in: the last pattern that fits it, or a folder that it is in, decides."""
     result = True
-    with open(os.path.join(ROOT, '.dockerignore')) as file:
-        for pattern in file.read().splitlines():
-            if pattern.startswith('#'):
-                continue
-            regex = re.escape(pattern.lstrip('!')).replace(r'\*\*/', '(.*/)?').replace(r'\*', '[^/]*')
-            if re.match(regex + '(/|$)', path):
-                result = pattern.startswith('!')
+    for pattern in read('.dockerignore').splitlines():
+        regex = re.escape(pattern.lstrip('!')).replace(r'\*\*/', '(.*/)?').replace(r'\*', '[^/]*')
+        if not pattern.startswith('#') and re.match(regex + '(/|$)', path):
+            result = pattern.startswith('!')
     return result
 
 
@@ -778,21 +714,17 @@ def test_the_image_has_what_git_keeps_and_nothing_else():
 
 
 def test_the_image_is_made_from_the_lock(tmp_path):
-    with open(os.path.join(ROOT, 'Dockerfile')) as file:
-        lines = re.sub(r'#.*\n|\\\n', '', file.read())
+    lines = re.sub(r'#.*\n|\\\n', '', read('Dockerfile'))
     assert re.search(r'^FROM python:3\.7-', lines, re.MULTILINE)
     assert lines.count('pip install ') == lines.count('pip install --require-hashes ') == 3
     # What is installed before all else: the pins of the lock, as tools/environment.py takes them.
     shutil.copy(os.path.join(ROOT, 'requirements', 'tf1.lock'), str(tmp_path))
-    subprocess.run(re.search(r'sed -nE .* > build\.lock', lines).group(), shell=True, check=True,
-                   cwd=str(tmp_path))
-    with open(os.path.join(ROOT, 'tools', 'environment.py')) as file:
-        names = re.search(r"BUILD = re\.compile\('\((.*)\)=='", file.read()).group(1).split('|')
+    subprocess.run(re.search(r'sed -nE .* > build\.lock', lines).group(), shell=True, check=True, cwd=str(tmp_path))
+    names = re.search(r"BUILD = re\.compile\('\((.*)\)=='", read('tools', 'environment.py')).group(1).split('|')
     build = re.findall(r'^(\S+)==(\S+) .*\n(?:    --hash=.* ?\\?\n)+', (tmp_path / 'build.lock').read_text(),
                        re.MULTILINE)
     assert sorted(build) == sorted(pin[:2] for pin in locked('tf1') if pin[0] in names)
-    with open(os.path.join(ROOT, '.devcontainer', 'devcontainer.json')) as file:
-        settings = json.loads(re.sub('(?m)^//.*', '', file.read()))
+    settings = json.loads(re.sub('(?m)^//.*', '', read('.devcontainer', 'devcontainer.json')))
     folder = re.findall('^WORKDIR (.*)', lines, re.MULTILINE)[-1]
     assert settings['workspaceFolder'] == folder == '/companion'
     assert settings['remoteUser'] in lines and 'USER 1000' in lines
@@ -824,13 +756,11 @@ def test_pip_install_is_refused_and_an_editable_one_works(tmp_path):
     done = install('--no-deps', '-e', '.')
     assert done.returncode == 0, done.stdout
     code = 'import companion.errors, data; print(data.__file__)'
-    where = subprocess.check_output([python, '-c', code], cwd=str(tmp_path), env=environ,
-                                    universal_newlines=True)
+    where = subprocess.check_output([python, '-c', code], cwd=str(tmp_path), env=environ, universal_newlines=True)
     assert where.strip() == str(copy / 'data' / '__init__.py')
 
 
 def test_readme_names_the_pins():
     pins = {name: version for name, version, _, _ in locked('tf1')}
-    with io.open(os.path.join(ROOT, 'README.md'), encoding='utf-8') as file:
-        named = set(re.findall(r'\b(pip|setuptools|wheel)==([0-9.]+)', file.read()))
+    named = re.findall(r'\b(pip|setuptools|wheel)==([0-9.]+)', read('README.md'))
     assert all(pins[name] == version for name, version in named)

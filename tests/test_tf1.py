@@ -36,8 +36,7 @@ PTB = '--hidden_size 8 --num_epoch 1'
 def process(command, **environment):
     """Run a command; a variable that is None is not in its environment."""
     env = {name: value for name, value in dict(os.environ, **environment).items() if value is not None}
-    return subprocess.run(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-                          universal_newlines=True, timeout=200)
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=200)
 
 
 def test_the_lists_name_programs():
@@ -173,8 +172,7 @@ def test_seeds_of_operations_draw_the_same_numbers(sample):
         with tf.Session() as sess:
             tf.global_variables_initializer().run()
             numbers = np.concatenate(sess.run(random))
-            losses = [sess.run([loss, step], dict(zip((x, y_), mnist.train.next_batch(100))))[0]
-                      for _ in range(300)]
+            losses = [sess.run([loss, step], dict(zip((x, y_), mnist.train.next_batch(100))))[0] for _ in range(300)]
     np.testing.assert_allclose(numbers, NUMBERS, rtol=1e-6)
     np.testing.assert_allclose(losses[::50] + losses[-1:], LOSSES, rtol=2e-6)
 
@@ -195,8 +193,7 @@ def test_towers_have_the_same_loss(towers, monkeypatch):
     labels = random.randint(0, 10, 80).astype(np.int32)[:20 * towers]
     with tf.Graph().as_default(), seeded():
         train_op, loss = speed.build(lambda: (tf.constant(images), tf.constant(labels)))
-        with tf.Session(config=tf.ConfigProto(allow_soft_placement=True,
-                                              device_count={'CPU': towers + 1})) as sess:
+        with tf.Session(config=tf.ConfigProto(allow_soft_placement=True, device_count={'CPU': towers + 1})) as sess:
             tf.global_variables_initializer().run()
             losses = [sess.run([train_op, loss])[1] for _ in range(60)]
     # The first steps, with losses in thousands, make more of the last digits' differences.

@@ -94,6 +94,7 @@ def main(argv=None):
                         help='the file with all figures (default: %(default)s)')
     args = parser.parse(argv)
     cli.set_constants(globals(), args)
+    figures.check(args.picture)
     data_flags = ['--sample'] if args.sample else ['--data_dir', args.data_dir]
     mnist = input_data.read_data_sets(args.data_dir)
     if EXAMPLES < BATCH_SIZE * MAX_WORKERS or BATCH_SIZE > mnist.train.num_examples:
