@@ -11,7 +11,7 @@ fits y = w1 x1 + w2 x2 to generated data, y = 2 x1 + noise, whose x2 means nothi
 - L2 does not make w2 zero. It even moves it away from zero, from -0.013 to -0.022: in these 1000 examples x1
   and x2 are slightly correlated, and w2 takes over a part of what the smaller w1 no longer explains.
 - L1 makes w2 exactly zero. But its slope does not fade towards zero, where it has no derivative: plain
-  gradient descent hops back and forth across zero, by at most learning rate * lambda = 0.01. The proximal
+  gradient descent hops back and forth across zero, by about learning rate * lambda = 0.01. The proximal
   optimizer, made for this, stops at zero.
 
 Takes five seconds.
@@ -107,7 +107,7 @@ def main(argv=None):
     for penalty in ('none', 'L2', 'L1', 'L1, proximal'):
         w = fit(penalty, data_x, data_y)
         print('%-12s  w1 = %8.5f  w2 = %8.5f  zeros: %d' % (penalty, w[0], w[1] + 0, (w == 0).sum()))
-    print("L1 without the proximal optimizer: w2 hops across zero, by up to learning rate * lambda = %g" % (
+    print("L1 without the proximal optimizer: w2 hops across zero, by about learning rate * lambda = %g" % (
         LEARNING_RATE * LAMBDA))
 
 

@@ -127,7 +127,7 @@ def test_regularization(run_script):
     # Plain gradient descent hops over zero, by no more than learning rate * lambda.
     assert fits['L1'][2] == 0 and 0 < abs(fits['L1'][1]) <= 0.01
     assert fits['L1'][0] == pytest.approx(fits['L1, proximal'][0], abs=0.001)
-    assert out.endswith('by up to learning rate * lambda = 0.01\n')
+    assert out.endswith('by about learning rate * lambda = 0.01\n')
 
 
 def test_the_snippet_has_the_l2_loss():
