@@ -379,7 +379,7 @@ def test_l2_of_tflearn_is_minimized_and_not_printed(monkeypatch):
         assert set(penalties) | {op.loss} <= set(total.inputs)
 
 
-def test_tflearn_shuffles_batches_that_wait():
+def test_tflearn_shuffles_batches_that_wait(monkeypatch):
     """An epoch of the printed size, at a training's pace: what waits in the queue is shuffled with the next epoch's."""
     load(CHAPTER + 'tflearn_cnn.py')
     from tflearn.data_flow import FeedDictFlow
@@ -399,6 +399,16 @@ def test_tflearn_shuffles_batches_that_wait():
     assert len(epoch) == images and times[0] == times[2] and 1700 < times[0] < 2300
     (other,) = np.nonzero(epoch != order)
     assert 859 - 35 <= other[0] // 64 <= 859 - 30, 'the last 32 batches or so are not of this epoch'
+
+    # A shuffle between the images and the labels of a batch.
+    def slice_array(array, ids):
+        part = array[ids]
+        pairs.shuffle_samples()
+        return part
+    pairs = FeedDictFlow({'images': np.arange(images), 'labels': np.arange(images)}, coordinator, 64)
+    monkeypatch.setattr('tflearn.data_flow.utils.slice_array', slice_array)
+    batch = pairs.retrieve_data(pairs.index_array[:64])
+    assert (batch['images'] == np.arange(64)).all() and (batch['labels'] != np.arange(64)).any()
 
 
 def test_tflearns_second_argument_is_the_depth():
