@@ -285,9 +285,6 @@ def main(argv=None):
     parser.add_argument('--folder', metavar='DIR', default=os.path.join(cli.ROOT, 'runs', 'reproduce'),
                         help='where logs, pictures and RESULTS.md go (default: runs/reproduce)')
     args = parser.parse_args(argv)
-    for number in signal.SIGTERM, signal.SIGHUP:
-        if signal.getsignal(number) is not signal.SIG_IGN:      # nohup
-            signal.signal(number, signal.default_int_handler)
     folder = os.path.abspath(args.folder)
 
     steps = []
@@ -295,6 +292,9 @@ def main(argv=None):
         if any(args.only in name and args.on in (None, version(name)) and not os.path.exists(log_of(folder, name))
                for name in commands):
             steps.append((runs, commands))
+    for number in () if args.list else (signal.SIGTERM, signal.SIGHUP):
+        if signal.getsignal(number) is not signal.SIG_IGN:      # nohup
+            signal.signal(number, signal.default_int_handler)
     for of, at_once in ('1.15', 1), ('tf2', 2):
         run_all([step for step in steps if version(list(step[1])[0]) == of], at_once, folder, args.list)
     if args.list:
