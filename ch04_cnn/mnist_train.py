@@ -11,7 +11,7 @@ article 3's learning rate of 0.8 this network learns nothing. Its cross entropy 
 answer for every image. mnist_eval.py evaluates the checkpoints, also while this program runs. Started again,
 it resumes from the newest intact checkpoint; to train again from step 0, delete the checkpoint folder.
 
-Takes about 45 minutes on two cores; --training_steps 5001 is the part that the article prints, and takes
+Takes about 46 minutes on two cores; --training_steps 5001 is the part that the article prints, and takes
 eight. Expect a loss between 4.5 and 8 at step 1, depending on the initial weights (article: 6.45373), and 0.6
 to 0.7 from step 5001 on (article: 0.630368), most of it the L2 loss; RESULTS.md has both curves.
 """

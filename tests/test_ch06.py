@@ -17,7 +17,7 @@ import pytest
 import tensorflow as tf
 
 import data
-from conftest import ROOT, Built, cut, load, read, stop, until
+from conftest import ROOT, Built, cut, load, read, stop
 
 CHAPTER = 'ch06_high_level_apis/'
 # What differs on TensorFlow 2: random numbers, and so what a training with a seed comes to.
@@ -391,9 +391,9 @@ def test_tflearn_shuffles_batches_that_wait(monkeypatch):
     flow.start()
     batches = []
     for _ in range(860):
-        # A step takes longer than what the threads of the flow do meanwhile.
-        until(lambda: flow.feed_dict_queue.full() and flow.batch_ids_queue.full())
-        time.sleep(0.002)
+        while not (flow.feed_dict_queue.full() and flow.batch_ids_queue.full()):
+            time.sleep(0.001)
+        time.sleep(0.002)       # a step takes longer than what the threads of the flow do meanwhile
         batches.append(flow.next(timeout=60)['images'])
     coordinator.request_stop()
     epoch = np.concatenate(batches)

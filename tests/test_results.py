@@ -1,11 +1,13 @@
 """RESULTS.md is what the committed logs give, and they are within their bands."""
 from companion import cli, printed
 
+import contextlib
 import fcntl
 import glob
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -117,7 +119,7 @@ def test_tensorflow_2_is_within_the_bands_too():
 
 
 def test_the_first_accuracy_of_article_2():
-    """What RESULTS says of the printed 0.9044: above all seeds, which differ by their weights and not by the order."""
+    """What RESULTS says of the printed 0.9044: above all seeds, and what was tried to explain it."""
     text = report.read('tf2-first-accuracies')[0]
     rows = {name.strip(): [float(cell) for cell in cells.split()] for name, cells in re.findall(
         r'^(.{32}) ((?: +[\d.]+){5})$', text, re.MULTILINE)}
@@ -312,7 +314,7 @@ def test_reproduce_knows_how_each_log_is_made():
 def test_reproduce_runs_two_folders_at_once_and_ends_with_the_first_failure(monkeypatch, capsys):
     meet, done = threading.Barrier(2, timeout=60), []
 
-    def run(step, folder, running):
+    def run(step, folder, running, stop):
         name, = step[1]
         meet.wait()
         if name == 'fails':
@@ -349,12 +351,22 @@ cli.run(lambda: reproduce.main(['--folder', sys.argv[1]]))
 """
 
 
+def processes_of(folder):
+    """Those that have a folder in their environment."""
+    found = []
+    for path in glob.glob('/proc/[0-9]*/environ'):
+        with contextlib.suppress(OSError), open(path, 'rb') as file:
+            if str(folder).encode() in file.read():
+                found.append(path)
+    return found
+
+
 @pytest.mark.slow
-def test_reproduce_is_stopped_and_goes_on(tmp_path):
-    """By SIGTERM, which reaches reproduce.py alone."""
+@pytest.mark.parametrize('stop', ['SIGTERM to it alone', 'Ctrl-C'])
+def test_reproduce_is_stopped_and_goes_on(tmp_path, stop):
     def start():
         return subprocess.Popen([sys.executable, '-c', STOPPED, str(tmp_path)], cwd=ROOT, universal_newlines=True,
-                                stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+                                stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True)
 
     part = tmp_path / 'logs' / 'training.log.part'
     run = start()
@@ -362,10 +374,11 @@ def test_reproduce_is_stopped_and_goes_on(tmp_path):
         while not (part.exists() and 'After 1001 ' in part.read_text()):
             assert run.poll() is None
             time.sleep(0.1)
+        assert processes_of(tmp_path)
     finally:
-        run.terminate()
+        run.terminate() if stop != 'Ctrl-C' else os.killpg(run.pid, signal.SIGINT)
     assert 'interrupted' in run.communicate(timeout=60)[1] and run.returncode == 130
-    # Its training has ended too: no line is added any more, and its lock is free for the next.
+    assert not processes_of(tmp_path), 'its training has ended too'
     before = part.read_text()
     assert not (tmp_path / 'logs' / 'training.log').exists() and 'After 4001 ' not in before
     out, err = start().communicate(timeout=200)
@@ -385,11 +398,13 @@ def test_record_goes_on_only_with_a_training_that_resumes(tmp_path):
     def log(name):
         return re.sub('(?m)^# .*\n', '', (tmp_path / (name + '.log')).read_text())
 
-    for name, first, second, lines in (('a', 'step 1', 'Resuming after 1', 'step 1\nResuming after 1\n'),
+    for name, first, second, lines in (('a', 'step 1', '9 test records\\nResuming after 1',
+                                        'step 1\n9 test records\nResuming after 1\n'),
                                        ('b', 'step 1', 'step 2', 'step 2\n')):
         assert run(name, 'print("%s"); raise SystemExit(7)' % first).returncode == 1
         assert run(name, 'print("%s")' % second).returncode == 0 and log(name) == lines
-    assert 'delete its checkpoints' in run('c', 'print("Already trained for 9 steps")').stderr
+    for _ in range(2):
+        assert 'delete its checkpoints' in run('c', 'print("Already trained for 9 steps")').stderr
     with open(str(tmp_path / 'd.log.part'), 'w') as other:
         fcntl.flock(other, fcntl.LOCK_EX)
         assert 'another run is writing' in run('d', '').stderr

@@ -20,6 +20,8 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LOGS = os.path.join(ROOT, 'results', 'logs')
 RESUMES = re.compile('Resuming after |Already trained for ')
+# What a training may print before it says so.
+BEFORE = re.compile(r'Wrote \d+ records|\d+ (training|test) records|(No|\d+) GPU')
 # What a user may have set, and results or their speed depend on.
 SETTINGS = 'TF_ENABLE_ONEDNN_OPTS', 'TF_XLA_FLAGS', 'CUDA_VISIBLE_DEVICES'
 PACKAGES = ('tensorflow-gpu', 'tensorflow', 'numpy', 'keras', 'tf-keras', 'tf-slim', 'tflearn')
@@ -58,16 +60,24 @@ def main():
         ' '.join(map(shlex.quote, command)), datetime.date.today().isoformat(), processor(), settings, versions())
     if command[0] == 'python':
         command[0] = sys.executable
-    for number in signal.SIGTERM, signal.SIGHUP:
-        if signal.getsignal(number) is not signal.SIG_IGN:      # nohup
-            signal.signal(number, lambda *_: sys.exit('record.py: stopped; see %s.part' % path))
+    signals = [number for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+               if signal.getsignal(number) is not signal.SIG_IGN]      # nohup
+
+    def stop(*_):
+        # At Ctrl-C reproduce.py sends a second signal: it must not cut short what ends the command.
+        for number in signals:
+            signal.signal(number, lambda *_: None)
+        sys.exit('record.py: stopped; see %s.part' % path)
+
+    for number in signals:
+        signal.signal(number, stop)
     start = time.time()
     with open(path + '.part', 'a+', buffering=1, encoding='utf-8') as log:
         try:
             fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             sys.exit('record.py: error: another run is writing %s.part: wait for it, or end it' % path)
-        begun, first = log.tell() > 0, True
+        begun, first, before = log.tell() > 0, True, ''
         if not begun:
             log.write(header)
         # A session of its own, so that all processes of a shell's command end with it.
@@ -80,14 +90,18 @@ def main():
                 line = re.sub('\x1b\\[[0-9;]*[A-Za-z]|\r', '', line)
                 if re.match(r'(\[[\w ]+\] )?Extracting ', line):
                     continue
+                if first and BEFORE.match(line):
+                    before += line
+                    continue
                 if first and RESUMES.match(line):
                     if not begun:
+                        log.truncate(0)         # else it would count as begun the next time
                         sys.exit('record.py: error: no log has the first part of this training: delete its checkpoints')
                     log.write('# resumed: %s\n' % datetime.date.today().isoformat())
                 elif first and begun:
                     log.truncate(0)
                     log.write(header)
-                first = False
+                first, line, before = False, before + line, ''
                 line = line.replace(os.environ.get('TF_TUTORIAL_RUNS') or 'runs', 'runs')
                 log.write(line.replace(ROOT + os.sep, ''))
             status = process.wait()

@@ -2,7 +2,7 @@
 
     python tools/report.py
 
-The prose is in results.md.j2 and results.zh-CN.md.j2, the figures are from the logs that the tables name. A band
+The prose is in results.md.j2 and results.zh-cn.md.j2, the figures are from the logs that the tables name. A band
 says how far ours may be from the print, and why; tests/test_results.py checks the bands, and that both files are
 what the logs give.
 """

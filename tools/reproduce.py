@@ -7,7 +7,8 @@
 
 New logs, pictures and RESULTS.md go to runs/reproduce; the committed ones stay. In that RESULTS.md, what was
 not run again is from the committed logs: each log is named with its date. Stop it and start it again as you
-like: a run that has its log is left out, and a training that can resume does. To run one again, delete its log,
+like: a run that has its log is left out, and a training that can resume does,
+from its last checkpoint. To run one again, delete its log,
 and the checkpoints beside it. On 2.x two trainings run at once, and nothing is a measure of speed. Without 1.15:
 `.venv-tf2/bin/python tf1.py tools/reproduce.py --on tf2`.
 
@@ -38,15 +39,15 @@ SECONDS = {'lenet-train': 2600, 'ptb_train-killed': 730, 'tf2-lenet-rate-0.01': 
 PICTURES = ('input_speed', 'dist_speed')
 
 # A training that is killed once in its second epoch, and started again.
-KILLED = ('rm -rf $TF_TUTORIAL_RUNS/ch05_rnn_ptb/model; python ch05_rnn_ptb/extras/ptb_train.py --seed 1 & '
-          'until grep -q "ckpt-2...[^0-9]" $TF_TUTORIAL_RUNS/ch05_rnn_ptb/model/checkpoint 2>/dev/null; do '
+KILLED = ('rm -rf "$TF_TUTORIAL_RUNS/ch05_rnn_ptb/model"; python ch05_rnn_ptb/extras/ptb_train.py --seed 1 & '
+          'until grep -q "ckpt-2...[^0-9]" "$TF_TUTORIAL_RUNS/ch05_rnn_ptb/model/checkpoint" 2>/dev/null; do '
           'kill -0 $! || exit 1; sleep 0.2; done; kill -9 $!; '
           'echo "# kill -9"; python ch05_rnn_ptb/extras/ptb_train.py --seed 1')
 
 # Three ways to write an asynchronous training, in turn.
 WAYS = ('for i in 1 2 3; do for way in "train_and_evaluate.py -- --by_hand" "dist_mnist_async.py -- --textbook" '
         '"train_and_evaluate.py --"; do echo "== $way"; python ch07_acceleration/launch.py $way --training_steps 4000 '
-        '--save_steps 1000 --model_save_path $(mktemp -d) || exit 1; done; done')
+        '--save_steps 1000 --model_save_path "$(mktemp -d)" || exit 1; done; done')
 
 # TensorFlow 2.x as it is, and with other settings.
 SETTINGS = (
@@ -56,10 +57,10 @@ SETTINGS = (
     ('2.x, one operation at once', 'env TF_NUM_INTEROP_THREADS=1 '))
 
 # Ten jobs of a program, one after the other, on a cluster of Slurm's with two nodes.
-SLURM = ('rm -rf $TF_TUTORIAL_RUNS/run*; for i in {1..10}; do sbatch --wait --ntasks=%d '
-         '--output=$TF_TUTORIAL_RUNS/run$i.out ch07_acceleration/slurm/train.sh '
-         'ch07_acceleration/dist_mnist_%s.py%s --model_save_path $TF_TUTORIAL_RUNS/run$i; '
-         'echo "Run $i of 10: the job ended with status $?"; cat $TF_TUTORIAL_RUNS/run$i.out; done')
+SLURM = ('rm -rf "$TF_TUTORIAL_RUNS"/run*; for i in {1..10}; do sbatch --wait --ntasks=%d '
+         '--output="$TF_TUTORIAL_RUNS/run$i.out" ch07_acceleration/slurm/train.sh '
+         'ch07_acceleration/dist_mnist_%s.py%s --model_save_path "$TF_TUTORIAL_RUNS/run$i"; '
+         'echo "Run $i of 10: the job ended with status $?"; cat "$TF_TUTORIAL_RUNS/run$i.out"; done')
 SLURM_RUNS = ('async', 3, ''), ('sync', 3, ''), ('in_graph', 3, ''), ('sync-2of3', 4, ' --replicas 2')
 
 
@@ -197,11 +198,12 @@ def hours(amount):
     return '%d h %02d min' % divmod(round(amount / 60), 60)
 
 
-def run(step, folder, running):
+def run(step, folder, running, stop):
     """Run one step's commands at once, each through record.py.
 
     Args:
         running: the list to which their processes are appended.
+        stop: a list that has something in it when all is to end.
     Raises:
         cli.UserError: one of them failed.
     """
@@ -223,6 +225,9 @@ def run(step, folder, running):
          os.path.basename(name)] + command,
         cwd=cli.ROOT, env=environment) for name, command in commands.items()}
     running.extend(processes.values())
+    if stop:                        # since the last look
+        for process in processes.values():
+            process.terminate()
     try:
         # The training is the last; when it fails, the evaluation beside it would wait forever.
         for name, process in reversed(list(processes.items())):
@@ -257,7 +262,7 @@ def run_all(steps, at_once, folder, only_list):
             print(what + '\n', end='', flush=True)      # in one write, as two folders are at work
             start = time.time()
             try:
-                run(step, folder, running)
+                run(step, folder, running, stop)
             except BaseException:
                 stop.append(step)
                 raise
@@ -269,6 +274,7 @@ def run_all(steps, at_once, folder, only_list):
             for result in results:
                 result.result()
         except KeyboardInterrupt:
+            stop.append(None)
             for process in running:
                 process.terminate()
             raise
