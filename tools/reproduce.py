@@ -162,7 +162,7 @@ def plan():
                 ('mnist_train', 'ch03_training_tricks/mnist_train.py'),
                 ('mnist_eval_once', 'ch03_training_tricks/mnist_eval.py --once'),
                 ('mnist_fc', 'ch02_mnist_basics/mnist_fc.py')):
-            if seed <= 3 or name == 'keras_cnn':
+            if seed <= {'keras_cnn': 5, 'slim_cnn': 2}.get(name, 3):
                 seeds = '' if '--once' in command else ' --seed %d' % seed
                 add('tf2-seed%d' % seed, 'tf2-%s-seed%d' % (name, seed), 'tf1.py %s%s' % (command, seeds))
     add('tf2-first', 'tf2-first-accuracies', 'tf1.py tools/first_accuracies.py')
