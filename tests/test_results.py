@@ -91,7 +91,8 @@ def test_article_6_within_its_bands():
         if (program, epoch) == ('keras_cnn', 2):
             versions = [list(map(float, of)) for of in (ours, new)]
             widest = max(max(of) - min(of) for of in versions)
-            assert '%.3f' % widest == '0.008' and widest > abs(report.mean(versions[0]) - report.mean(versions[1]))
+            apart = abs(report.mean(versions[0]) - report.mean(versions[1]))
+            assert ('%.3f' % widest, '%.3f' % apart) == ('0.008', '0.003')
     assert all(len(run) == 20 for run in report.epochs('(tflearn|keras)_cnn-seed1'))
 
 
@@ -109,6 +110,18 @@ def test_article_7_within_its_bands():
 def test_ten_of_ten_runs_of_each_distributed_program_end(name):
     ended, longest, lowest = report.ten_runs('launch-' + name)
     assert ended == '10 of 10' and float(longest) < 10 and float(lowest) > 0.95
+
+
+def test_how_near_article_5_is_as_its_readme_says():
+    said = re.search(r'within ([\d.]+) % on 1.15, ([\d.]+) % on 2.21', read('ch05_rnn_ptb/README.md')).groups()
+    for limit, name in zip(said, ('ptb_word_lm', 'tf2-ptb_word_lm')):
+        off = []
+        for seed in report.seeds_of(name):
+            text = report.read('%s-seed%d' % (name, seed))[0]
+            for kind, theirs in ('Validation', printed.PTB_VALIDATION), ('Test', printed.PTB_TEST):
+                ours = float(re.findall(kind + r' Perplexity: ([\d.]+)', text)[-1])
+                off.append(100 * abs(ours / theirs - 1))
+        assert len(off) == 6 and float(limit) - 0.1 < max(off) <= float(limit)
 
 
 def test_tensorflow_2_is_within_the_bands_too():
@@ -309,6 +322,11 @@ def test_reproduce_knows_how_each_log_is_made():
             assert name in made, 'tools/reproduce.py has no %s' % name
             on_2 = re.search(r', tensorflow 2', read(path))
             assert bool(on_2) == name.startswith('tf2-'), name
+    # As README, RESULTS and reproduce.py itself say.
+    took = {on: 0 for on in ('tf2', '1.15')}
+    for _, commands in reproduce.plan():
+        took[reproduce.version(list(commands)[0])] += max(map(reproduce.seconds, commands))
+    assert [round(took[on] / 3600) for on in ('tf2', '1.15')] == [5, 7] and round(sum(took.values()) / 3600) == 12
 
 
 def test_reproduce_runs_two_folders_at_once_and_ends_with_the_first_failure(monkeypatch, capsys):

@@ -3,8 +3,9 @@
     python tools/record.py mnist_fc-seed1 python ch02_mnist_basics/mnist_fc.py --seed 1
 
 --logs DIR in front names another folder than results/logs. The log, NAME.log, takes its place when the
-command has ended with status 0; until then it is NAME.log.part. If a program that was stopped says that it
-resumes, its log goes on; else it begins anew. RESULTS.md is made from these logs by tools/report.py.
+command has ended with status 0; until then it is NAME.log.part. When a stopped
+program is started again and says that it resumes, its lines are appended to that file; otherwise the file is
+started again. RESULTS.md is made from these logs by tools/report.py.
 """
 import datetime
 import fcntl
@@ -104,6 +105,7 @@ def main():
                 first, line, before = False, before + line, ''
                 line = line.replace(os.environ.get('TF_TUTORIAL_RUNS') or 'runs', 'runs')
                 log.write(line.replace(ROOT + os.sep, ''))
+            log.write(before)               # nothing else was printed
             status = process.wait()
         finally:
             if process.poll() is None:

@@ -7,10 +7,9 @@
 
 New logs, pictures and RESULTS.md go to runs/reproduce; the committed ones stay. In that RESULTS.md, what was
 not run again is from the committed logs: each log is named with its date. Stop it and start it again as you
-like: a run that has its log is left out, and a training that can resume does,
-from its last checkpoint. To run one again, delete its log,
-and the checkpoints beside it. On 2.x two trainings run at once, and nothing is a measure of speed. Without 1.15:
-`.venv-tf2/bin/python tf1.py tools/reproduce.py --on tf2`.
+like: a run that has its log is left out, and most trainings resume from their last checkpoint. To run one again,
+delete its log, and the checkpoints beside it. On 2.x two trainings run at once, and nothing is a measure of speed.
+Without 1.15: `.venv-tf2/bin/python tf1.py tools/reproduce.py --on tf2`.
 
 The runs under Slurm are left out where there is no sbatch.
 
@@ -210,7 +209,7 @@ def run(step, folder, running, stop):
     runs, commands = step
     runs = os.path.join(folder if folder != RESULTS else os.path.join(cli.ROOT, 'runs', 'results'), runs)
     if len(commands) > 1:
-        # One watches the other: both from the start.
+        # The evaluation must see every checkpoint, so both start from step 0.
         shutil.rmtree(os.path.join(runs, list(commands.values())[0][1].split('/')[0]), ignore_errors=True)
     os.makedirs(runs, exist_ok=True)
     # launch.py gives each of its runs a new folder in TMPDIR.

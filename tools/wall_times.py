@@ -5,7 +5,8 @@
 Each program is run as a reader runs it, on the real data, in turns on both, for a few steps and for more of
 them: that gives the time of a step, and of all around it (start, data, evaluation), and so the time of the
 printed length, without waiting for it. Where a program counts in epochs, one and two of them, in one round.
-Article 5's program is not among them: half of its time is the evaluation, which no number of steps shortens.
+Article 5's program is not among them: half of its time is the evaluation, which
+takes equally long after a short training.
 Takes a quarter of an hour on two cores; nothing else should run.
 """
 from companion import cli
