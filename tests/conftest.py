@@ -180,7 +180,7 @@ def drawn(monkeypatch, tmp_path):
     def keep(figure, path):
         save(figure, path)
         saved.append(figure)
-        assert os.path.abspath(path).startswith(str(tmp_path)) and image.imread(path).std() > 0.01, path
+        assert os.path.abspath(path).startswith(str(tmp_path)) and image.imread(path).std() > 0.05, path
     monkeypatch.setattr(figures, 'save', keep)
     return saved
 
