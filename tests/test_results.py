@@ -203,7 +203,7 @@ def test_article_7s_pages_have_the_speeds_and_costs_of_the_logs(page):
 
 def test_article_4_at_several_rates():
     """What RESULTS, the errata and the chapter say of the learning rates."""
-    full, scan = report.rates('tf2-lenet-rate-.*'), report.rates('tf2-lenet-scan')
+    full, scan = report.rates('tf2-lenet-rate-.*'), report.rates('tf2-lenet-scan-seed.*')
     assert sorted(scan) == [0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3]
     assert all(run[1]['step'] == 5001 for run in scan.values())
     assert all(run['step'] == 30000 and run['l2_loss'] > 0.9 * (run['l2_loss'] + run['cross_entropy'])

@@ -146,18 +146,20 @@ def plan():
     add('speed', 'setup_time', ['tools/setup_time.sh', '3'])
     # On TensorFlow 2.x, as `make venv-tf2` sets it up. The longest come first, as two folders are done at once.
     rates = 'ch04_cnn/extras/learning_rates.py '
-    for rate, seeds in ('0.05', (1, 2, 3)), ('0.01', (1, 2, 3)), ('0.02', (1,)):
+    for rate, seeds in ('0.05', (1, 2, 3)), ('0.01', (1, 2, 3)), ('0.02', (1, 2, 3)):
         for seed in seeds:
             add('tf2-rate-%s-seed%d' % (rate, seed), 'tf2-lenet-rate-%s-seed%d' % (rate, seed),
                 'tf1.py %s--rates %s --seeds %d' % (rates, rate, seed))
-    add('tf2-scan', 'tf2-lenet-scan', 'tf1.py %s--training_steps 5001' % rates)
+    for seed in 1, 2, 3:
+        add('tf2-scan-seed%d' % seed, 'tf2-lenet-scan-seed%d' % seed,
+            'tf1.py %s--training_steps 5001 --seeds %d' % (rates, seed))
     for seed in 1, 2, 3, 4, 5:
         for name, command in (
                 ('ptb_word_lm', 'ch05_rnn_ptb/ptb_word_lm.py'),
                 ('contrib_learn_cnn', 'ch06_high_level_apis/contrib_learn_cnn.py'),
                 ('slim_cnn', 'ch06_high_level_apis/slim_cnn.py'),
-                ('tflearn_cnn', 'ch06_high_level_apis/tflearn_cnn.py --n_epoch 1'),
-                ('keras_cnn', 'ch06_high_level_apis/keras_cnn.py --epochs 2'),
+                ('tflearn_cnn', 'ch06_high_level_apis/tflearn_cnn.py'),
+                ('keras_cnn', 'ch06_high_level_apis/keras_cnn.py' + ' --epochs 2' * (seed > 3)),
                 ('mnist_train', 'ch03_training_tricks/mnist_train.py'),
                 ('mnist_eval_once', 'ch03_training_tricks/mnist_eval.py --once'),
                 ('mnist_fc', 'ch02_mnist_basics/mnist_fc.py')):
