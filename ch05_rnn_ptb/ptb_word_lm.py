@@ -256,7 +256,7 @@ def add_constants(parser):
         NUM_EPOCH='passes over the training data')
     parser.add_constants(globals(), cli.non_negative_float,
                          MAX_GRAD_NORM='global norm to which larger gradients are clipped')
-    parser.add_constants(globals(), cli.fraction, KEEP_PROB='probability that dropout keeps a unit, over 0')
+    parser.add_constants(globals(), cli.keep_prob, KEEP_PROB='probability that dropout keeps a unit, over 0')
 
 
 def parse(parser, argv):
@@ -267,8 +267,6 @@ def parse(parser, argv):
     args.data_path = os.path.abspath(args.data_path or args.data_dir)
     args.share_cell = getattr(args, 'share_cell', False)
     cli.set_constants(globals(), args)
-    if 'keep_prob' in args and KEEP_PROB == 0:
-        parser.error('argument --keep_prob: must be over 0, or no unit is left')
     return args
 
 

@@ -112,7 +112,7 @@ def main(argv=None):
         LEARNING_RATE='learning rate',
         SAVE_SECS='seconds between two checkpoints',
         MODEL_SAVE_PATH='folder of the checkpoints')
-    parser.add_constants(globals(), cli.fraction, KEEP_PROB='probability that dropout keeps a node')
+    parser.add_constants(globals(), cli.keep_prob, KEEP_PROB='probability that dropout keeps a node, over 0')
     args = parser.parse(argv)
     cli.set_constants(globals(), args)
     show_progress()

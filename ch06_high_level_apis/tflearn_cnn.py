@@ -156,7 +156,7 @@ def main(argv=None):
         LEARNING_RATE='learning rate',
         MODEL_SAVE_PATH='folder of the checkpoints',
         LOG_PATH='folder of the logs for TensorBoard')
-    parser.add_constants(globals(), cli.fraction, KEEP_PROB='probability that dropout keeps a node')
+    parser.add_constants(globals(), cli.keep_prob, KEEP_PROB='probability that dropout keeps a node, over 0')
     parser.add_constants(globals(), cli.file_name, MODEL_NAME='file name of a checkpoint, before -STEP')
     args = parser.parse(argv)
     cli.set_constants(globals(), args)

@@ -143,6 +143,14 @@ def fraction(text):
     return value
 
 
+def keep_prob(text):
+    """`text` as the probability that dropout keeps a node: over 0, up to 1."""
+    value = fraction(text)
+    if value == 0:
+        raise argparse.ArgumentTypeError('must be over 0, or no node is left')
+    return value
+
+
 def file_name(text):
     """`text` as the name of a file without a folder, as checkpoints are named."""
     if not text or os.path.basename(text) != text:

@@ -275,9 +275,11 @@ def test_a_loss_that_is_nan_stops_the_training(refuses, name, few_images, monkey
 
 
 @pytest.mark.parametrize('name', ['slim_cnn', 'contrib_learn_cnn', 'tflearn_cnn', 'keras_cnn'])
-def test_a_batch_larger_than_the_data_and_a_folder_that_is_a_file(refuses, name, few_images, tmp_path):
+def test_wrong_settings_and_a_folder_that_is_a_file(refuses, name, few_images, tmp_path):
     few_images(300)
     refuses('--batch_size 301 is more than the 300', CHAPTER + name + '.py', '--batch_size', 301)
+    if name != 'keras_cnn':             # its dropout has no constant
+        refuses('argument --keep_prob: must be over 0', CHAPTER + name + '.py', '--keep_prob', 0, status=2)
     (tmp_path / 'file').write_text('not a folder')
     refuses('--model_save_path', CHAPTER + name + '.py', '--model_save_path', tmp_path / 'file')
 

@@ -115,16 +115,18 @@ def plan():
     for seed in 2, 3, 4:
         add('seed%d' % seed, 'keras_cnn-2epochs-seed%d' % seed,
             'ch06_high_level_apis/keras_cnn.py --epochs 2 --seed %d' % seed)
-    # Only evaluates what is trained by then; for its times the machine should do nothing else.
-    add('seed1', 'compare_interfaces',
-        'ch06_high_level_apis/extras/compare_interfaces.py --epoch --full --seed 1')
+    # For the times of seed 1 the machine should do nothing else.
+    for seed in 1, 2, 3:
+        add('seed%d' % seed, 'compare_interfaces-seed%d' % seed,
+            'ch06_high_level_apis/extras/compare_interfaces.py --epoch --seed %d' % seed)
     add('seed1', 'pretrained_networks', 'ch06_high_level_apis/pretrained_networks.py')
     for seed in report.TOWERS_SEEDS:
         add('seed%d' % seed, 'multi_gpu_mnist-seed%d' % seed,
             'ch07_acceleration/multi_gpu_mnist.py --seed %d' % seed)
     add('towers', 'towers-first-losses', 'tools/first_losses.py')
-    add('tfdata', 'multi_gpu_mnist_tfdata-seed1',
-        'ch07_acceleration/extras/multi_gpu_mnist_tfdata.py --seed 1')
+    for seed in 1, 2, 3:
+        add('tfdata%d' % seed, 'multi_gpu_mnist_tfdata-seed%d' % seed,
+            'ch07_acceleration/extras/multi_gpu_mnist_tfdata.py --seed %d' % seed)
     for name in PICTURES:
         add('speed', name, 'ch07_acceleration/extras/%s.py' % name)
     for name, more in (('async', ''), ('sync', ''), ('in_graph', ''),
