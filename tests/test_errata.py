@@ -55,7 +55,7 @@ def test_each_block_has_its_parts_and_tests_that_exist():
                 assert number and number.group(1) == number.group(2) not in seen, block
                 seen.add(number.group(1))
                 parts = re.findall(r'^- (\w+):', block, re.MULTILINE)
-                if parts != ['printed', 'right', 'ours', 'test']:
+                if parts not in (['printed', word, 'ours', 'test'] for word in ('right', 'note')):
                     wrong.append('%s has the parts %s' % (number.group(1), parts))
                 test = block.split('- test:')[-1]
                 names = [name if '.py' in name else 'test_ch0%s.py::%s' % (chapter.group(1), name)

@@ -96,4 +96,5 @@ def test_the_errata_have_the_same_blocks():
         assert mine == theirs
     assert len(list(blocks(one))) == len(list(blocks(two)))
     parts = [re.findall('^- (..)：', block, re.MULTILINE) for block in two.split('\n#### ')[1:]]
-    assert all(part == ['印的', '应为', '代码', '测试'] for part in parts)
+    label = {'right': '应为', 'note': '说明'}
+    assert parts == [['印的', label[word], '代码', '测试'] for word in re.findall('^- (right|note): ', one, re.MULTILINE)]

@@ -176,6 +176,16 @@ def interface_rows():
     return rows
 
 
+def after_an_epoch():
+    """{interface: test accuracies by seed} of compare_interfaces.py."""
+    found = {}
+    for seed in seeds_of('compare_interfaces'):
+        for name, accuracy in re.findall(r'^\| ([\w.]+) \|.* (0\.\d{4}) \|', read('compare_interfaces-seed%d' % seed)[0],
+                                         re.MULTILINE):
+            found.setdefault(name, []).append('%.4f' % float(accuracy))
+    return found
+
+
 RATE_LINE = (r'rate (\S+), seed (\d), step +(\d+): L2 loss ([\d.]+), cross entropy ([\d.]+), '
              r'validation accuracy ([\d.]+), test accuracy ([\d.]+)$')
 
@@ -281,6 +291,7 @@ def from_logs():
     losses, accuracies = towers()
     other, full = other_version(), rates(r'tf2-lenet-rate-.*')
     at_005 = list(full[0.05].values())
+    tfdata = ['multi_gpu_mnist_tfdata-seed%d' % seed for seed in seeds_of('multi_gpu_mnist_tfdata')]
     return dict(
         globals(),
         mean_at=lambda runs, step: mean(run[step] for run in runs),
@@ -296,7 +307,8 @@ def from_logs():
         full_misfits={rate: [run['misfit'] for run in runs.values()] for rate, runs in full.items()},
         full_sums=[run['l2_loss'] + run['cross_entropy'] for run in at_005],
         keras_second=[run[2] for run in epochs(r'(tf2-)?keras_cnn-(2epochs-)?seed\d')],
-        towers_losses=losses, tfdata_step_10=values('multi_gpu_mnist_tfdata-seed1', TOWERS_LINE)[10],
+        towers_losses=losses, tfdata_step_10=['%.2f' % values(name, TOWERS_LINE)[10] for name in tfdata],
+        tfdata_accuracies=[last(name, r'test accuracy = ([\d.]+)') for name in tfdata],
         towers_means=' | '.join('%.2f' % mean(value for step, value in run.items() if step > 500) for run in losses),
         towers_accuracies=' | '.join('%.4f' % accuracy for accuracy in accuracies),
         launched=[name for name in names() if name.startswith('launch-')],
