@@ -14,7 +14,7 @@ help:
 	@echo 'make venv         set up TensorFlow 1.15 and all else, in .venv, as requirements/tf1.lock pins it'
 	@echo 'make venv-tf2     set up TensorFlow 2.x, in .venv-tf2, as requirements/tf2.lock pins it'
 	@echo 'make tensorboard  show the graphs and curves of all runs: http://localhost:6006'
-	@echo 'make clean        delete .venv, .venv-*, .python37 and caches; data, checkpoints and pictures stay'
+	@echo 'make clean        delete .venv, .venv-*, .python37, build and caches; data, checkpoints and pictures stay'
 	@echo
 	@echo 'For who changes something (MAINTAINING.md):'
 	@echo 'make test-all     run all tests, on TensorFlow 1.15 and on 2.x; 17 minutes'

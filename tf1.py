@@ -13,19 +13,20 @@ What a program imports, and what it gets here:
     tensorflow              tensorflow.compat.v1, with graphs, sessions and variables as in 1.x
     tf.contrib.layers, slim, framework      tf-slim, which is what became of them
     tf.contrib.legacy_seq2seq               sequence_loss_by_example, below
-    tf.contrib.learn        Estimator, RunConfig and ModeKeys, below: fit and predict on arrays
+    tf.contrib.learn        Estimator, RunConfig and ModeKeys, below: fit and predict on arrays; datasets for MNIST
     tensorflow.examples.tutorials.mnist     input_data, below: the same batches for the same seed
-    tf.nn.rnn_cell, tf.layers, keras        tf-keras, which is Keras 2
+    tf.nn.rnn_cell, tf.layers, tf.keras, keras      tf-keras, which is Keras 2
     tflearn                 TFLearn 0.5, with the names that TensorFlow and Pillow have moved since
     numpy                   NumPy 2, printing numbers as NumPy 1 does
 
 What readers meet in the programs of the author's book, and not in the articles:
 
-    tf.contrib.rnn                                  tf.nn.rnn_cell
+    tf.contrib.rnn                                  tf.nn.rnn_cell, static_rnn and static_bidirectional_rnn
     tf.contrib.tensorboard.plugins.projector        TensorBoard's
     tf.contrib.slim.python.slim.nets                tf-slim's networks
     tensorflow.python.framework.graph_util          has convert_variables_to_constants again
-    tf.estimator            not available: TensorFlow 2.15 was the last with it
+    tf.estimator            not available: TensorFlow 2.15 was the last with it; use 1.15. Of ours, only
+                            ch07_acceleration/extras/train_and_evaluate.py needs it, without --by_hand
     ndarray.tostring        not available: NumPy 2.3 dropped it, and its types cannot be patched; use tobytes
 
 All else in tf.contrib is missing. UNABLE and LIMITS, below, say for which programs that matters, and what
@@ -45,6 +46,7 @@ import os
 import re
 import runpy
 import sys
+import tempfile
 import types
 import warnings
 
@@ -93,8 +95,13 @@ class Finder:
     def exec_module(self, module):
         name = module.__name__
         del sys.modules[name]
-        # No longer in the way: a maker may import what really has the name.
-        sys.modules[name] = self.makers.pop(name)()
+        # Not in the way: a maker may import what really has the name.
+        maker = self.makers.pop(name)
+        try:
+            sys.modules[name] = maker()
+        except BaseException:
+            self.makers[name] = maker       # the next import says the reason too
+            raise
 
 
 def module(name, **names):
@@ -177,6 +184,8 @@ def make_tensorflow():
                   __path__=tensorflow.__path__, __spec__=tensorflow.__spec__)
 
     def more(name):
+        if name == 'estimator' and not hasattr(v1, name):
+            raise AttributeError('TensorFlow 2.16 and later have no tf.estimator: use TensorFlow 1.15')
         return importlib.import_module('tensorflow.contrib') if name == 'contrib' else getattr(v1, name)
     made.__getattr__, made.__dir__ = more, lambda: dir(v1) + ['contrib']
 
@@ -194,6 +203,7 @@ def make_contrib():
     sys.modules.setdefault('tf_keras.legacy_tf_layers', legacy_tf_layers)
     move(tf_slim, python=module('tensorflow.contrib.slim.python', __path__=[], slim=sys.modules.setdefault(
         'tensorflow.contrib.slim.python.slim', tf_slim)))
+    move(tf.nn.rnn_cell, static_rnn=tf.nn.static_rnn, static_bidirectional_rnn=tf.nn.static_bidirectional_rnn)
     return module(
         'tensorflow.contrib', __path__=[],
         layers=sys.modules.setdefault('tensorflow.contrib.layers', tf_slim),
@@ -202,7 +212,8 @@ def make_contrib():
         legacy_seq2seq=module('tensorflow.contrib.legacy_seq2seq',
                               sequence_loss_by_example=sequence_loss_by_example),
         rnn=sys.modules.setdefault('tensorflow.contrib.rnn', tf.nn.rnn_cell),
-        learn=module('tensorflow.contrib.learn', Estimator=Estimator, ModeKeys=ModeKeys, RunConfig=RunConfig))
+        learn=module('tensorflow.contrib.learn', Estimator=Estimator, ModeKeys=ModeKeys, RunConfig=RunConfig,
+                     datasets=types.SimpleNamespace(load_dataset=load_dataset)))
 
 
 def make_tensorboard():
@@ -232,7 +243,10 @@ def make_tflearn():
 
 
 MAKERS = {'tensorflow': make_tensorflow, 'tensorflow.contrib': make_contrib,
-          'tensorflow.contrib.tensorboard': make_tensorboard, 'keras': make_keras, 'tflearn': make_tflearn}
+          'tensorflow.contrib.tensorboard': make_tensorboard, 'keras': make_keras, 'tflearn': make_tflearn,
+          # Python would load these two afresh, with the optimizers that need eager execution.
+          'keras.optimizers': lambda: importlib.import_module('keras').optimizers,
+          'tensorflow.keras': lambda: importlib.import_module('tf_keras.api._v1.keras')}
 
 
 # tensorflow.examples.tutorials.mnist.input_data
@@ -260,10 +274,11 @@ class DataSet:
         np.random.shuffle(order)
         self.images, self.labels = self.images[order], self.labels[order]
 
-    def next_batch(self, batch_size):
+    def next_batch(self, batch_size, fake_data=False, shuffle=True):
         import numpy as np
+        refuse(fake_data)
         start = self.index
-        if start == 0 and self.epochs_completed == 0:
+        if start == 0 and self.epochs_completed == 0 and shuffle:
             self.shuffle()
         if start + batch_size <= self.num_examples:
             self.index = start + batch_size
@@ -271,7 +286,8 @@ class DataSet:
         # The rest of this epoch, and the beginning of the next.
         rest = self.images[start:], self.labels[start:]
         self.epochs_completed += 1
-        self.shuffle()
+        if shuffle:
+            self.shuffle()
         self.index = start + batch_size - self.num_examples
         return (np.concatenate([rest[0], self.images[:self.index]]),
                 np.concatenate([rest[1], self.labels[:self.index]]))
@@ -280,16 +296,26 @@ class DataSet:
 Datasets = collections.namedtuple('Datasets', 'train validation test')
 
 
-def read_data_sets(train_dir, one_hot=False, dtype='float32', reshape=True, validation_size=5000, seed=None):
+def refuse(fake_data):
+    if fake_data:
+        raise ValueError('fake_data=True needs TensorFlow 1.15')
+
+
+def read_data_sets(train_dir, fake_data=False, one_hot=False, dtype='float32', reshape=True, validation_size=5000,
+                   seed=None, source_url=None):
     """Read the four files of MNIST in `train_dir`. Unlike 1.15's, downloads nothing: cli has done so."""
     import numpy as np
     import tensorflow as tf
     from tensorflow.python.framework import random_seed
+    refuse(fake_data)
 
     def read(part):
         paths = [os.path.join(train_dir, '%s-%s-ubyte.gz' % (part, kind))
                  for kind in ('images-idx3', 'labels-idx1')]
         for path in paths:
+            if not os.path.exists(path):
+                raise FileNotFoundError('%s is missing: `python -m data fetch mnist` in %s downloads the files, and '
+                                        'prints the folder to name here' % (path, ROOT))
             print('Extracting', path)
         images, labels = map(read_idx, paths)
         return images[..., np.newaxis], np.eye(10)[labels] if one_hot else labels
@@ -329,20 +355,28 @@ def sequence_loss_by_example(logits, targets, weights):
 # tf.contrib.learn
 
 ModeKeys = types.SimpleNamespace(TRAIN='train', EVAL='eval', INFER='infer')
-RunConfig = collections.namedtuple('RunConfig', 'tf_random_seed save_checkpoints_steps')
+RunConfig = collections.namedtuple('RunConfig', 'tf_random_seed save_checkpoints_steps', defaults=(None, None))
+
+
+def load_dataset(name):
+    if name != 'mnist':
+        raise ValueError('of the data sets, only mnist is there on TensorFlow 2.x, not %s' % name)
+    return read_data_sets('MNIST-data')         # where 1.15 has it
 
 
 class Estimator:
     """Trains what `model_fn` describes on arrays, saves it, and predicts with it.
 
     Args:
-        model_fn: a function of features, labels (None in prediction) and one of ModeKeys; it returns
-            predictions, loss and training step.
-        model_dir: folder of the checkpoints; a training goes on from the newest.
+        model_fn: a function of features, labels (None in prediction, unless it has trained) and one of ModeKeys; it
+            returns predictions, loss and training step.
+        model_dir: folder of the checkpoints, by default a temporary one; a training goes on from the newest.
+        config: a RunConfig.
     """
 
-    def __init__(self, model_fn, model_dir, config):
-        self.model_fn, self.model_dir, self.config = model_fn, model_dir, config
+    def __init__(self, model_fn, model_dir=None, config=None):
+        self.model_fn, self.config, self.labels = model_fn, config or RunConfig(), None
+        self.model_dir = model_dir or tempfile.mkdtemp()
 
     def build(self, x, y, mode):
         """Build the network in the default graph: placeholders, and what model_fn returns."""
@@ -353,32 +387,42 @@ class Estimator:
                             for array in (x, y))
         return features, labels, self.model_fn(features, labels, mode)
 
-    def fit(self, x, y, batch_size, max_steps, monitors=()):
-        """Train until `max_steps` steps, those of former calls included. `monitors` are SessionRunHooks."""
+    def fit(self, x, y, *, batch_size=None, steps=None, max_steps=None, monitors=()):
+        """Train.
+
+        Args:
+            x, y: arrays of the examples and their labels.
+            batch_size: examples in a batch, by default all.
+            steps, max_steps: one of the two: steps to train now, or in all, those of former calls included.
+            monitors: SessionRunHooks.
+        """
         import tensorflow as tf
         path = tf.train.latest_checkpoint(self.model_dir)
-        if path and tf.train.load_checkpoint(path).get_tensor('global_step') >= max_steps:
+        if path and max_steps and tf.train.load_checkpoint(path).get_tensor('global_step') >= max_steps:
             return self
-        data = DataSet(x, y)
+        data, self.labels = DataSet(x, y), y
         with tf.Graph().as_default():
             features, labels, (_, loss, train_op) = self.build(x, y, ModeKeys.TRAIN)
-            hooks = [tf.train.NanTensorHook(loss), tf.train.StopAtStepHook(last_step=max_steps),
+            hooks = [tf.train.NanTensorHook(loss), tf.train.StopAtStepHook(steps, max_steps),
                      tf.train.LoggingTensorHook(collections.OrderedDict(
                          [('loss', loss), ('step', tf.train.get_global_step())]), every_n_iter=100)]
             with tf.train.MonitoredTrainingSession(
                     checkpoint_dir=self.model_dir, hooks=hooks + list(monitors),
-                    save_checkpoint_secs=None, save_checkpoint_steps=self.config.save_checkpoints_steps,
+                    save_checkpoint_secs=None if self.config.save_checkpoints_steps else 600,
+                    save_checkpoint_steps=self.config.save_checkpoints_steps,
                     save_summaries_steps=None, save_summaries_secs=None, log_step_count_steps=None) as sess:
                 while not sess.should_stop():
-                    sess.run(train_op, dict(zip((features, labels), data.next_batch(batch_size))))
+                    sess.run(train_op, dict(zip((features, labels), data.next_batch(batch_size or len(x)))))
         return self
 
-    def predict(self, x, batch_size):
+    def predict(self, x, batch_size=None):
         """Generate the prediction for each of the examples `x`, by the newest checkpoint."""
         import tensorflow as tf
         with tf.Graph().as_default(), tf.Session() as sess:
-            features, _, (predictions, _, _) = self.build(x, None, ModeKeys.INFER)
+            # Once trained, as in 1.15, with a placeholder for labels: the article's model function asks for them.
+            features, _, (predictions, _, _) = self.build(x, self.labels, ModeKeys.INFER)
             tf.train.Saver().restore(sess, tf.train.latest_checkpoint(self.model_dir))
+            batch_size = batch_size or len(x)
             for start in range(0, len(x), batch_size):
                 yield from sess.run(predictions, {features: x[start:start + batch_size]})
 
@@ -403,9 +447,11 @@ def fault():
         return None
     import importlib.metadata
     remedy = '`make venv-tf2`, then `.venv-tf2/bin/python tf1.py ...`'
-    try:
-        version = importlib.metadata.version('tensorflow')
-    except importlib.metadata.PackageNotFoundError:
+    for name in 'tensorflow', 'tensorflow-cpu':
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            version = importlib.metadata.version(name)
+            break
+    else:
         return 'no TensorFlow in %s: %s' % (sys.executable, remedy)
     if tuple(int(number) for number in version.split('.')[:2]) < OLDEST:
         return 'TensorFlow %s is older than %d.%d: %s' % ((version,) + OLDEST + (remedy,))
@@ -429,7 +475,8 @@ def main():
         return error('there is no program %s' % argv[0], 2)
     if fault():
         return error(fault(), 1)
-    name = os.path.relpath(os.path.abspath(argv[0]), ROOT).replace(os.sep, '/')
+    name = argv[1].replace('.', '/') + '.py' if is_module else \
+        os.path.relpath(os.path.abspath(argv[0]), ROOT).replace(os.sep, '/')
     if sys.version_info >= (3, 8) and name in UNABLE:
         return error('%s needs TensorFlow 1.15: %s' % (name, UNABLE[name]), 1)
     # As `python` itself would have it.

@@ -44,8 +44,10 @@ def main(argv=None):
     parser.add_argument('--language', default='en', choices=['en', 'zh'],
                         help='language of the names (default: %(default)s)')
     args = parser.parse(argv)
+    path = os.path.join(args.folder, 'figure3.png')
+    figures.check(path, '--folder')
     font = figures.chinese_font(chinese for _, chinese, _ in FIELDS) if args.language == 'zh' else None
-    figures.save(draw(font), os.path.join(args.folder, 'figure3.png'))
+    figures.save(draw(font), path)
 
 
 if __name__ == '__main__':

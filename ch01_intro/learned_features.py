@@ -84,7 +84,10 @@ def train(features, labels, test_features, test_labels, layers, seed):
         for _ in range(TRAINING_STEPS):
             batch = random.randint(len(features), size=BATCH_SIZE)
             sess.run(train_step, feed_dict={x: features[batch], y_: labels[batch]})
-        return sess.run([accuracy, inputs, weights[0]], feed_dict={x: test_features, y_: test_labels})
+        test_loss, *results = sess.run([loss, accuracy, inputs, weights[0]],
+                                       feed_dict={x: test_features, y_: test_labels})
+        cli.check_loss(test_loss, TRAINING_STEPS, LEARNING_RATE)
+        return results
 
 
 def main(argv=None):
@@ -100,6 +103,8 @@ def main(argv=None):
         TRAINING_STEPS='training steps')
     args = parser.parse(argv)
     cli.set_constants(globals(), args)
+    if LAYER2_NODE < 2:
+        parser.error('argument --layer2_node: must be 2 or more, as the points show two directions')
     figures.check(args.picture)
 
     mnist = input_data.read_data_sets(args.data_dir, one_hot=True)

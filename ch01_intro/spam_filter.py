@@ -81,8 +81,10 @@ def learning_curve(columns, seed):
                 sess.run(tf.global_variables_initializer())
                 for _ in range(TRAINING_STEPS):
                     sess.run(train_step, feed_dict={x: features[:, columns], y_: spam})
-                scores.append(sess.run(performance, feed_dict={
-                    x: test_features[:, columns], y_: test_spam}))
+                test_loss, score = sess.run([loss, performance], feed_dict={
+                    x: test_features[:, columns], y_: test_spam})
+                cli.check_loss(test_loss, TRAINING_STEPS, LEARNING_RATE)
+                scores.append(score)
             curve.append(np.mean(scores))
         return curve, sess.run(weights)[:, 0]
 

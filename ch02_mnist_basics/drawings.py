@@ -110,9 +110,13 @@ def main(argv=None):
     parser.add_argument('--language', default='en', choices=['en', 'zh'],
                         help='language of the labels (default: %(default)s)')
     args = parser.parse(argv)
+    pictures = {os.path.join(args.folder, 'figure%d.png' % number): draw
+                for number, draw in [(2, neuron), (3, network), (4, training_loop)]}
+    for path in pictures:
+        figures.check(path, '--folder')
     font = figures.chinese_font(CHINESE.values()) if args.language == 'zh' else None
-    for number, draw in (2, neuron), (3, network), (4, training_loop):
-        figures.save(draw(font), os.path.join(args.folder, 'figure%d.png' % number))
+    for path, draw in pictures.items():
+        figures.save(draw(font), path)
 
 
 if __name__ == '__main__':

@@ -12,6 +12,8 @@ The last two lines are errors that are provoked on purpose; they begin with the 
 """
 from companion import cli
 
+import os
+
 import tensorflow as tf
 
 
@@ -62,6 +64,11 @@ def main(argv=None):
     parser.add_argument('--log_dir', default='runs/ch02_mnist_basics/vector_sum', metavar='DIR',
                         help='folder of the graph for TensorBoard (default: %(default)s)')
     args = parser.parse(argv)
+    try:            # TensorFlow itself says nothing where it cannot write
+        os.makedirs(args.log_dir, exist_ok=True)
+    except OSError as error:
+        raise cli.UserError('cannot make the folder %r (%s): choose another --log_dir' % (
+            args.log_dir, error.strerror))
 
     with tf.Graph().as_default() as graph:
         program()

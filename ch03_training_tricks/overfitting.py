@@ -68,7 +68,9 @@ def fit(points, classes, layers, weight_decay, queries):
             sess.run(train_step, feed_dict={x: points, y_: classes})
         logits = [sess.run(y, feed_dict={x: query}) for query in queries]
         parameters = sum(variable.shape.num_elements() for variable in tf.trainable_variables())
-        return logits, parameters, sess.run(cross_entropy, feed_dict={x: points, y_: classes})
+        last = sess.run(cross_entropy, feed_dict={x: points, y_: classes})
+        cli.check_loss(last, TRAINING_STEPS, LEARNING_RATE)
+        return logits, parameters, last
 
 
 def main(argv=None):

@@ -72,6 +72,7 @@ def fit(penalty, data_x, data_y):
             sess.run(tf.global_variables_initializer())
             for _ in range(TRAINING_STEPS):
                 sess.run(train_step, feed_dict={x: data_x, y_: data_y})
+            cli.check_loss(sess.run(loss, feed_dict={x: data_x, y_: data_y}), TRAINING_STEPS, LEARNING_RATE)
             return sess.run(w).ravel()
 
 

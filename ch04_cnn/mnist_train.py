@@ -86,10 +86,10 @@ def train(mnist, args=None):                    # args, the flags: ours, for `re
                                           mnist_inference.NUM_CHANNELS))
             _, loss_value, step = sess.run([train_op, loss, global_step],
                                            feed_dict={x: reshaped_xs, y_: ys})
-            cli.check_loss(loss_value, step, LEARNING_RATE_BASE, flag='--learning_rate_base')       # ours
+            cli.check_loss(loss_value, step, LEARNING_RATE_BASE, '--learning_rate_base', MODEL_SAVE_PATH)  # ours
 
             if i % 1000 == 0:
-                # tqdm's print() keeps the progress bar below the line.
+                # ours: print, above the progress bar.
                 tqdm.tqdm.write("After %d training step(s), loss on training "
                                 "batch is %g." % (step, loss_value))
                 # global_step becomes the end of the file name: model.ckpt-1, model.ckpt-1001, ...
@@ -125,7 +125,10 @@ def remaining_steps(saver, sess, global_step, args):
 
 
 def check_sizes(mnist):
-    """Raise cli.UserError if the flags for sizes do not fit the images."""
+    """Raise cli.UserError if the flags for sizes do not fit the images and their labels."""
+    if mnist_inference.OUTPUT_NODE != 10:
+        raise cli.UserError('--output_node: %d classes do not fit the labels, which have 10' %
+                            mnist_inference.OUTPUT_NODE)
     pixels = mnist_inference.IMAGE_SIZE ** 2 * mnist_inference.NUM_CHANNELS
     for name, size in ('--input_node', mnist_inference.INPUT_NODE), ('--image_size, --num_channels', pixels):
         if size != mnist.train.images.shape[1]:

@@ -38,8 +38,12 @@ def main(argv=None):
     if WORDS > 1000:
         parser.error('argument --words: at most 1000 can be drawn')
     if not reader.epoch_size(WORDS, BATCH_SIZE, NUM_STEP):
-        raise cli.UserError('--words %d do not fill one batch: give at least %d' % (
-            WORDS, BATCH_SIZE * (NUM_STEP + 1)))
+        needed = BATCH_SIZE * (NUM_STEP + 1)
+        raise cli.UserError('--words %d do not fill one batch: %s' % (
+            WORDS, 'give at least %d' % needed if needed <= 1000 else 'lower --batch_size or --num_step'))
+    if WORDS // BATCH_SIZE > 500:
+        raise cli.UserError('a row of %d words is too long to draw, at most 500 can be: lower --words or '
+                            'raise --batch_size' % (WORDS // BATCH_SIZE))
     figures.check(args.picture)
 
     words = reader.read_words(os.path.join(args.data_dir, 'ptb.train.txt'))

@@ -138,7 +138,7 @@ def main(argv=None):
     pictures = {os.path.join(FOLDER, function.__name__ + '.png'): function
                 for function in (rnn, translation, lstm_cell)}
     for path in pictures:
-        figures.check(path)
+        figures.check(path, '--folder')
     font = figures.chinese_font(CHINESE.values()) if args.language == 'zh' else None
     with rc_context({'font.family': font.get_name()} if font else {}):
         for path, function in pictures.items():

@@ -23,7 +23,8 @@ def perplexity(probabilities):
     Args:
         probabilities: of each word, given the words before it; floats over 0.
     Returns:
-        Four floats, equal up to rounding. The first three are inf when the product is too small.
+        Four floats, equal up to rounding. The first three are inf when the product is 0 for a float, the
+        second and third also when only its inverse is too large.
     """
     m = len(probabilities)
     with np.errstate(divide='ignore', over='ignore'):
@@ -54,7 +55,8 @@ def main(argv=None):
               'by the mean logarithm %.6g' % ((words, length) + values))
         if np.isinf(values).any():
             print('    inf is expected here: the probability of the sequence, %d to the power of -%d,\n'
-                  '    is 0 for a float. Therefore programs take the mean logarithm.' % (words, length))
+                  '    %s for a float. Therefore programs take the mean logarithm.' % (
+                      words, length, 'is 0' if np.isinf(values[0]) else 'has an inverse that is too large'))
 
     digits = np.random.RandomState(args.seed).randint(10, size=LENGTH)
     print('TensorFlow, %d digits: perplexity %.6g' % (LENGTH, by_tensorflow(digits)))

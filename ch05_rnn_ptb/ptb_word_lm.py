@@ -156,7 +156,7 @@ def run_epoch(session, model, data, train_op, output_log):
 
         check_perplexity(total_costs / iters, step)     # ours: stop at NaN
         if output_log and step % 100 == 0:
-            tqdm.write("After %d steps, perplexity is %.3f" % (     # print, above the progress bar
+            tqdm.write("After %d steps, perplexity is %.3f" % (     # ours: print, above the progress bar
                 step, np.exp(total_costs / iters)))
 
     return np.exp(total_costs / iters)
@@ -206,13 +206,19 @@ def progress(batches, model, data):
                 unit='batch', leave=False, disable=None)
 
 
-def check_perplexity(mean_cost, step):
-    """Raise cli.UserError if the perplexity, the exponential of the mean cost, is NaN or infinite."""
+def check_perplexity(mean_cost, step, folder=None):
+    """Raise cli.UserError if the perplexity, the exponential of the mean cost, is NaN or infinite.
+
+    Args:
+        folder: of the checkpoints, if there is one: they may have the weights that spoiled it.
+    """
     with np.errstate(over='ignore'):
         perplexity = np.exp(mean_cost)
     if not np.isfinite(perplexity):
-        raise cli.UserError('the perplexity is %g at step %d: lower --learning_rate (now %g) or '
-                            '--max_grad_norm (now %g)' % (perplexity, step, LEARNING_RATE, MAX_GRAD_NORM))
+        raise cli.UserError(
+            'the perplexity is %g at step %d: lower --learning_rate (now %g) or --max_grad_norm (now %g)%s' % (
+                perplexity, step, LEARNING_RATE, MAX_GRAD_NORM,
+                ', and delete %s, whose checkpoint may hold NaN too' % folder if folder else ''))
 
 
 def check_data(train_data, valid_data, test_data, vocabulary_size):

@@ -25,7 +25,7 @@ def ptb_raw_data(data_path):
         929589 (887521 words and 42068 ends of sentences), 73760 and 82430 identifiers, and 10000 different
         words with EOS and UNK, 9998 without.
     Raises:
-        cli.UserError: a file is empty or not UTF-8.
+        cli.UserError: a file is missing, empty or not UTF-8.
         OSError: a file cannot be read.
     """
     train_path, valid_path, test_path = (
@@ -69,12 +69,15 @@ def read_words(path):
     """Return a text file's words as a list of str, with EOS at the end of each line.
 
     Raises:
-        cli.UserError: the file is not UTF-8, or has no words.
+        cli.UserError: the file is missing, is not UTF-8, or has no words.
         OSError: it cannot be read.
     """
     try:
         with open(path, encoding='utf-8') as file:
             text = file.read()
+    except (FileNotFoundError, NotADirectoryError):
+        raise cli.UserError('%s is missing: --data_path must hold ptb.train.txt, ptb.valid.txt and '
+                            'ptb.test.txt' % path)
     except UnicodeDecodeError as error:
         raise cli.UserError('%s is not UTF-8 text (byte %d is 0x%02x): save it as UTF-8' % (
             path, error.start, error.object[error.start]))

@@ -83,7 +83,8 @@ def conv_model(input, target, mode):
         loss,
         tf.contrib.framework.get_global_step(),
         optimizer='SGD',
-        learning_rate=LEARNING_RATE)
+        # ours: of a plain number this makes a variable, which a checkpoint restores over --learning_rate.
+        learning_rate=tf.constant(LEARNING_RATE))
 
     return tf.argmax(logits, 1), loss, train_op
 
@@ -183,7 +184,8 @@ def main(argv=None):
     try:
         program(mnist, settings, [hook])
     except tf.train.NanLossDuringTrainingError:
-        raise cli.UserError('the loss is NaN: lower --learning_rate (now %g)' % LEARNING_RATE)
+        raise cli.UserError('the loss is NaN: lower --learning_rate (now %g), and delete %s, whose checkpoint may '
+                            'hold NaN too' % (LEARNING_RATE, MODEL_SAVE_PATH))
     finally:
         hook.restore()
 

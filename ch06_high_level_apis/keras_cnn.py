@@ -19,6 +19,7 @@ from companion import checkpoint, cli
 
 import glob
 import os
+import re
 import sys
 
 import keras
@@ -126,8 +127,10 @@ class Mnist:
 def newest():
     """Return the newest saved model's path and the epochs it was trained for; None and 0 without one."""
     checkpoint.prepare(MODEL_SAVE_PATH)
-    paths = sorted(glob.glob(os.path.join(MODEL_SAVE_PATH, 'model-*.h5')))
-    return (paths[-1], int(paths[-1][-len('001.h5'):-len('.h5')])) if paths else (None, 0)
+    paths = glob.glob(os.path.join(MODEL_SAVE_PATH, 'model-*.h5'))
+    found = [(int(number), path) for path in paths for number in re.findall(r'model-(\d+)\.h5$', path)]
+    done, path = max(found, default=(0, None))
+    return path, done
 
 
 def load(model, path):
@@ -145,7 +148,7 @@ class SaveAndStopAtNaN(keras.callbacks.Callback):
     def on_batch_end(self, batch, logs=None):
         if not np.isfinite(logs['loss']):
             rate = K.get_value(self.model.optimizer.lr)
-            cli.check_loss(logs['loss'], batch + 1, rate, 'the learning rate of SGD()')
+            cli.check_loss(logs['loss'], batch + 1, rate, 'the learning rate of SGD()', MODEL_SAVE_PATH)
 
     def on_epoch_end(self, epoch, logs=None):
         part = os.path.join(MODEL_SAVE_PATH, 'part.h5')

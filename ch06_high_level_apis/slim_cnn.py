@@ -5,9 +5,10 @@ Article 6 TensorFlow 高层封装, section TensorFlow-Slim, which describes it a
     python ch06_high_level_apis/slim_cnn.py
     python ch06_high_level_apis/slim_cnn.py --training_steps 200 --sample
 
-Shows the network of chapter 4 in a line for each layer, with shared settings given once (arg_scope), and a
-training loop that saves, resumes and stops at a NaN loss. Everything else is plain TensorFlow. Batch, steps,
-learning rate and network are those of contrib_learn_cnn.py, so that the two can be compared.
+Shows the network of article 4, with 500 nodes in fc1 instead of 512, in a line for each layer, with shared
+settings given once (arg_scope), and a training loop that saves, resumes and stops at a NaN loss. Everything
+else is plain TensorFlow. Batch, steps, learning rate and network are those of contrib_learn_cnn.py, so that
+the two can be compared.
 Progress is the library's: every 100 steps, on stderr, a line with the loss. A checkpoint is saved every
 minute and at the end, and the next start resumes from the last one; Ctrl-C loses the steps since then. To
 train again, delete the checkpoint folder.
@@ -77,7 +78,8 @@ def train(mnist):
         # create_train_op checks each loss before it is used.
         if 'LossTensor is inf or nan' not in str(error):
             raise
-        raise cli.UserError('the loss is NaN or infinite: lower --learning_rate (now %g)' % LEARNING_RATE)
+        raise cli.UserError('the loss is NaN or infinite: lower --learning_rate (now %g), and delete %s, whose '
+                            'checkpoint may hold NaN too' % (LEARNING_RATE, MODEL_SAVE_PATH))
 
 
 def evaluate(mnist):

@@ -15,6 +15,7 @@ validation accuracy between 0.92 and 0.94 after the first epoch (article: 0.9267
 from companion import checkpoint, cli
 
 import contextlib
+import json
 import os
 import re
 import sys
@@ -115,11 +116,23 @@ def load(model, path):
             raise checkpoint.unusable(path, error)
 
 
+def check_same_batch_size():
+    """Raise UserError if the checkpoints are of another --batch_size: their steps would be other epochs."""
+    try:
+        with open(os.path.join(MODEL_SAVE_PATH, checkpoint.SETTINGS)) as file:
+            former = json.load(file).get('batch_size', BATCH_SIZE)
+    except (OSError, ValueError):                # of an older version, or damaged
+        return
+    if former != BATCH_SIZE:
+        raise cli.UserError('%s was trained with --batch_size %d, not %d: go on with that, or choose another '
+                            '--model_save_path' % (MODEL_SAVE_PATH, former, BATCH_SIZE))
+
+
 class StopAtNaN(tflearn.callbacks.Callback):
     """Stops a training whose loss is NaN, before it is saved."""
 
     def on_batch_end(self, training_state, snapshot=False):
-        cli.check_loss(training_state.loss_value, training_state.step, LEARNING_RATE)
+        cli.check_loss(training_state.loss_value, training_state.step, LEARNING_RATE, folder=MODEL_SAVE_PATH)
 
 
 class EpochLines:
@@ -165,6 +178,8 @@ def main(argv=None):
     examples = mnist.data.train.num_examples
     cli.check_batch_size(BATCH_SIZE, examples)
     path, steps = checkpoint.verify(MODEL_SAVE_PATH)
+    if steps:
+        check_same_batch_size()
     # The last batch of an epoch may be smaller. A checkpoint may be of more epochs than are asked for now.
     done = min(steps // -(-examples // BATCH_SIZE), N_EPOCH)
     checkpoint.compare_settings(MODEL_SAVE_PATH, args, done, 'epochs', done == N_EPOCH)

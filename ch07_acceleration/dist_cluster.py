@@ -125,7 +125,8 @@ def find_task(parser, args):
     cluster = {name: addresses(parser, text, source % name) for name, text in hosts.items()}
     addresses(parser, ','.join(cluster['ps'] + cluster['worker']), 'the cluster')
     if not 0 <= index < len(cluster[job]):
-        parser.error('--task_index %d: the cluster has %s 0 to %d' % (index, job, len(cluster[job]) - 1))
+        parser.error('%s %d: the cluster has %s 0 to %d' % (
+            '--task_index' if args.job_name else told_by + ', task index', index, job, len(cluster[job]) - 1))
     print('This is %s %d, by %s; ps: %s; worker: %s' % (
         job, index, told_by, ', '.join(cluster['ps']), ', '.join(cluster['worker'])))
     return Task(job, index, cluster, args.wait_secs)

@@ -91,7 +91,7 @@ def train(cluster, task_index, mnist, server, MonitoredTrainingSession):
         while not sess.should_stop():
             xs, ys = mnist.train.next_batch(BATCH_SIZE)
             loss_value, step = sess.run([loss, step_op], feed_dict={x: xs, y_: ys})
-            cli.check_loss(loss_value, step, LEARNING_RATE_BASE, '--learning_rate_base')        # ours
+            cli.check_loss(loss_value, step, LEARNING_RATE_BASE, '--learning_rate_base', MODEL_SAVE_PATH)  # ours
             own += 1
             if (own - 1) % REPORT_STEPS == 0:
                 print('After %d training step(s), %d of them by worker %d, loss on training batch is %g.' % (

@@ -103,7 +103,7 @@ def train(cluster, mnist, server, MonitoredTrainingSession):
         while not sess.should_stop():
             batches = sum((mnist.train.next_batch(BATCH_SIZE) for _ in range(workers)), ())
             loss_value, step = sess.run([loss, step_op], feed_dict=dict(zip(inputs, batches)))
-            cli.check_loss(loss_value, step, LEARNING_RATE_BASE, '--learning_rate_base')        # ours
+            cli.check_loss(loss_value, step, LEARNING_RATE_BASE, '--learning_rate_base', MODEL_SAVE_PATH)  # ours
             if (step - 1) % REPORT_STEPS == 0:
                 print('After %d training step(s), loss on training batch is %g.' % (step, loss_value))
         duration = max(time.time() - start, 1e-9)

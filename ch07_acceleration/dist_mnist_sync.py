@@ -18,7 +18,7 @@ up to rounding, the step of one machine with a batch as large as all of theirs. 
 workers are backups: their late gradients are dropped.
 
 Worker 0 is the chief: it makes the steps, saves checkpoints, and evaluates at the end. Takes half a
-minute on two cores. Expect a test accuracy of 0.97 or more.
+minute on two cores. Expect a test accuracy of about 0.97.
 """
 from companion import cli
 
@@ -101,7 +101,7 @@ def train(cluster, task_index, replicas, mnist, server, SyncReplicasOptimizer, M
             xs, ys = mnist.train.next_batch(BATCH_SIZE)
             # train_op returns the token that it waited for: the number of the step just made.
             step, loss_value = sess.run([train_op, loss], feed_dict={x: xs, y_: ys})
-            cli.check_loss(loss_value, step, LEARNING_RATE_BASE, '--learning_rate_base')        # ours
+            cli.check_loss(loss_value, step, LEARNING_RATE_BASE, '--learning_rate_base', MODEL_SAVE_PATH)  # ours
             own += 1
             if (own - 1) % REPORT_STEPS == 0:
                 print('After %d training step(s), %d gradient(s) of worker %d, loss on training batch is '

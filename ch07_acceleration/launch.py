@@ -47,6 +47,7 @@ GRACE_SECS = 10.0
 REPEAT = 1
 LOGS = "runs/ch07_acceleration/launch/"
 
+TWO_TASKS = ['two_tasks_first.py', 'two_tasks_second.py']
 COLOURS = [36, 33, 35, 32, 34, 31]
 
 
@@ -285,7 +286,7 @@ def parse(argv):
         argv, flags = argv[:argv.index('--')], argv[argv.index('--') + 1:]
     # Started again in the namespace, it has the data's flags among those of the programs; some have no data.
     inside = '--inside' in argv
-    no_data = any(re.match(r'(two_tasks|hello_cluster)', os.path.basename(word)) for word in argv)
+    no_data = any(find(word) and not is_training(find(word)) for word in argv)
     parser = Parser(__doc__, data=None if inside or no_data else 'mnist', seed=not inside)
     parser.add_argument('programs', nargs='*', metavar='PROGRAM',
                         help='dist_mnist_async.py, dist_mnist_sync.py, dist_mnist_in_graph.py, '
@@ -310,8 +311,11 @@ def parse(argv):
         if not find(program):
             parser.error('%s is not a distributed program of ch07_acceleration' % program)
     args.programs = [find(program) for program in args.programs]
-    if args.programs[0].startswith('two_tasks') and len(args.programs) != 2:
-        parser.error('the two tasks wait for each other: name both')
+    if sorted(args.programs) != TWO_TASKS:
+        if set(args.programs) & set(TWO_TASKS):
+            parser.error('the two tasks wait for each other: name both, and nothing else')
+        if len(args.programs) > 1:
+            parser.error('%s: one program at a time, or both of the two tasks' % ' '.join(args.programs))
     if not inside and is_training(args.programs[0]):
         flags = (['--sample'] if args.sample else ['--data_dir', args.data_dir]) + \
             (['--seed', str(args.seed)] if args.seed is not None else []) + flags

@@ -206,7 +206,8 @@ def train(args, get_input):
                     start_time = time.time()
                     _, loss_value = sess.run([train_op, cur_loss])
                     duration = time.time() - start_time
-                    cli.check_loss(loss_value, step, LEARNING_RATE_BASE, '--learning_rate_base')   # ours: NaN
+                    cli.check_loss(loss_value, step, LEARNING_RATE_BASE,                        # ours
+                                   '--learning_rate_base', MODEL_SAVE_PATH)
 
                     if step != 0 and step % 10 == 0:
                         # Each tower has used its own batch.
@@ -351,15 +352,18 @@ def parse(parser, argv):
     given = parser.parse_args(argv)
     args = parser.parse(argv)
     cli.set_constants(globals(), args)
+    counts = []
     for part, name, path in ('train', 'data_path', DATA_PATH), ('test', 'test_path', TEST_PATH):
-        count = mnist_to_tfrecords.ready(args.data_dir, part, path,
-                                         getattr(given, name) == parser.get_default(name))
-        print('%d %s records' % (count, 'training' if part == 'train' else 'test'))
-        if part == 'train':
-            # 60000: the learning rate decays every 60000 // BATCH_SIZE steps, which must not be 0.
-            cli.check_batch_size(N_GPU * BATCH_SIZE, min(count, 60000))
+        counts.append(mnist_to_tfrecords.ready(args.data_dir, part, path,
+                                               getattr(given, name) == parser.get_default(name)))
+        print('%d %s records' % (counts[-1], 'training' if part == 'train' else 'test'))
     args.n_gpu = count_towers()
     cli.set_constants(globals(), args)
+    # 60000: the learning rate decays every 60000 // BATCH_SIZE steps, which must not be 0.
+    images = min(counts[0], 60000)
+    if N_GPU * BATCH_SIZE > images:
+        raise cli.UserError('--n_gpu %d x --batch_size %d = %d is more than the %d training images' % (
+            N_GPU, BATCH_SIZE, N_GPU * BATCH_SIZE, images))
     return args
 
 

@@ -13,7 +13,7 @@ def one_line(kind, error, trace):
     if issubclass(kind, KeyboardInterrupt):
         print('interrupted', file=sys.stderr, flush=True)
         os._exit(130)
-    if issubclass(kind, ModuleNotFoundError) and not os.environ.get('TF_TUTORIAL_VERBOSE'):
+    if issubclass(kind, ModuleNotFoundError) and os.environ.get('TF_TUTORIAL_VERBOSE', '0') in ('', '0'):
         print('error: %s has no module %r: `source .venv/bin/activate` first (`make venv` makes it), or see '
               'ch01_intro/extras/check_environment.py' % (sys.executable, error.name), file=sys.stderr)
     else:

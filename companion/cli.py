@@ -58,7 +58,7 @@ class Parser(argparse.ArgumentParser):
             self.add_argument('--sample', action='store_true',
                               help='use the small embedded sample instead of the real data')
         if seed:
-            self.add_argument('--seed', type=int, metavar='N',
+            self.add_argument('--seed', type=seed_number, metavar='N',
                               help='random seed; without it each run differs, as in the article')
 
     def error(self, message):
@@ -113,6 +113,17 @@ def set_constants(namespace, args):
     namespace.update({name.upper(): value for name, value in vars(args).items() if name.upper() in namespace})
 
 
+def seed_number(text):
+    """`text` as a random seed, an int that fits in 32 bits as NumPy's seeds do."""
+    try:
+        value = int(text)
+    except ValueError:
+        value = -1
+    if not 0 <= value < 2 ** 32:
+        raise argparse.ArgumentTypeError('must be an integer from 0 to 4294967295, not %s' % text)
+    return value
+
+
 def positive_int(text):
     """`text` as an int of 1 or more, that fits in 32 bits as TensorFlow's sizes do."""
     try:
@@ -146,7 +157,7 @@ def fraction(text):
 def keep_prob(text):
     """`text` as the probability that dropout keeps a node: over 0, up to 1."""
     value = fraction(text)
-    if value == 0:
+    if 1 - value == 1:                  # so small that it is lost in TensorFlow's 1 - keep_prob
         raise argparse.ArgumentTypeError('must be over 0, or no node is left')
     return value
 
@@ -164,10 +175,15 @@ def check_batch_size(batch_size, examples):
         raise UserError('--batch_size %d is more than the %d training images' % (batch_size, examples))
 
 
-def check_loss(loss, step, learning_rate, flag='--learning_rate'):
-    """Raise UserError if the loss after a step is no longer finite; the flag of the rate is the way out."""
+def check_loss(loss, step, learning_rate, flag='--learning_rate', folder=None):
+    """Raise UserError if the loss after a step is no longer finite; the flag of the rate is the way out.
+
+    The loss is that of the weights before the step: those that spoiled it may be in a checkpoint in `folder`.
+    """
     if not -math.inf < loss < math.inf:
-        raise UserError('the loss is %g after step %d: lower %s (now %g)' % (loss, step, flag, learning_rate))
+        raise UserError('the loss is %g after step %d: lower %s (now %g)%s' % (
+            loss, step, flag, learning_rate,
+            ', and delete %s, whose checkpoint may hold NaN too' % folder if folder else ''))
 
 
 def run(main):
@@ -187,9 +203,14 @@ def run(main):
         message, status = str(error), error.status
     except OSError as error:
         message, status = ('%s: %s' % (error.filename, error.strerror) if error.filename else str(error)), 1
+    except MemoryError as error:
+        message, status = '%s: a size is too large for this machine: lower a flag' % (str(error) or 'no memory left'), 1
     except Exception as error:
         if verbose():
             raise
+        elif getattr(error, 'message', '').startswith('OOM when allocating'):
+            message = '%s: a size is too large for this machine: lower a flag' % error.message.split('\n')[0]
+            status = 1
         elif hasattr(error, 'node_def'):         # a tf.errors.OpError; its text repeats the graph's stack
             message, status = '%s: %s' % (type(error).__name__, error.message.split('\n')[0]), 1
         elif str(error).startswith('Cannot feed value of shape'):

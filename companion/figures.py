@@ -18,9 +18,11 @@ def ours(path):
         return False
 
 
-def check(path):
+def check(path, flag='--picture'):
     """Make sure that a picture can be saved there, before the work that it is of.
 
+    Args:
+        flag: the one that gave the path, for the error.
     Raises:
         UserError: the folder cannot be written, or a file is there that is not one of our pictures.
     """
@@ -31,10 +33,10 @@ def check(path):
         os.makedirs(folder, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
     except OSError as error:
-        raise UserError('cannot save the picture %r (%s): choose another --picture' % (path, error.strerror))
+        raise UserError('cannot save the picture %r (%s): choose another %s' % (path, error.strerror, flag))
     if os.path.exists(path) and not ours(path):
         raise UserError('%s is there already, and is not a picture that these programs made: move it, or '
-                        'choose another --picture' % path)
+                        'choose another %s' % (path, flag))
 
 
 def save(figure, path):

@@ -81,6 +81,9 @@ def faults(folder):
             lines = file.read().splitlines()
     except FileNotFoundError:
         return {}
+    except OSError as error:
+        raise data.DataError('%s: %s; remove it, or set XDG_CACHE_HOME to another folder' % (
+            os.path.join(folder, SUMS), error.strerror))
     known = dict(reversed(line.split('  ')) for line in lines[1:] if line.count('  ') == 1)
     expected = [os.path.join(name, file) for name in data.FILES for file in data.FILES[name]]
     if lines[:1] != [VERSION] or sorted(known) != sorted(expected):

@@ -345,7 +345,7 @@ def test_learned_features_on_mnist(run_script, real_data):
     assert 0.72 < by_hand < 0.82 and 0.90 < pixels < 0.93 and 0.955 < learned < 0.98
 
 
-def test_perceptron(refuses, run_script, drawn):
+def test_perceptron(run_script, drawn):
     out = run_script('ch01_intro/perceptron.py', '--seed', 1, '--epochs', 100, '--starts', 2)
     results = [(model, name, right, epochs) for model, name, right, epochs in re.findall(
         r'^(\w+) +([A-Z]+) +right answers of 4: ([\d ]+)  epochs: (.*)$', out, re.MULTILINE)]
@@ -361,7 +361,18 @@ def test_perceptron(refuses, run_script, drawn):
     for axes, (model, name, right, _) in zip(drawn[0].axes, results):
         assert axes.get_title() == '%s, %s: %s of 4' % (model, name, right[-1])
         assert axes.collections[-1].get_offsets().tolist() == [[0, 0], [0, 1], [1, 0], [1, 1]]
-    refuses('lower --learning_rate', 'ch01_intro/perceptron.py', '--learning_rate', 1e38)
+
+
+@pytest.mark.parametrize('words, script, flags', [
+    ('lower --learning_rate', 'perceptron.py', ['--learning_rate', 1e38]),
+    ('lower --learning_rate', 'spam_filter.py', ['--learning_rate', 1e39, '--repeats', 1, '--training_steps', 3]),
+    ('lower --learning_rate', 'learned_features.py', ['--learning_rate', 1e30, '--training_steps', 3]),
+    ('argument --layer2_node: must be 2 or more', 'learned_features.py', ['--layer2_node', 1]),
+    ('choose another --folder', 'drawings.py', ['--folder', '{file}'])])
+def test_faults_are_one_line(refuses, tmp_path, words, script, flags):
+    (tmp_path / 'file').write_text('')
+    refuses(words, 'ch01_intro/' + script, *[str(flag).format(file=tmp_path / 'file') for flag in flags],
+            status=2 if words.startswith('argument ') else 1)
 
 
 def test_perceptron_divides_by_a_line_and_the_network_does_not():

@@ -70,6 +70,13 @@ def test_vector_sum(run_script, tmp_path, sessions):
     assert {node.name: list(node.input) for node in graph.node} == {'a': [], 'b': [], 'add': ['a', 'b']}
 
 
+def test_a_folder_that_cannot_be_made_is_named(refuses, tmp_path):
+    (tmp_path / 'file').write_text('')
+    for folder in tmp_path / 'file', '':
+        refuses('choose another --log_dir', 'ch02_mnist_basics/vector_sum.py', '--log_dir', folder)
+    refuses('choose another --folder', 'ch02_mnist_basics/drawings.py', '--folder', tmp_path / 'file')
+
+
 def test_a_tensor_has_no_attribute_type():
     with tf.Graph().as_default():
         result = tf.constant([1.0, 2.0], name="a")

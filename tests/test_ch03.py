@@ -476,11 +476,13 @@ def test_a_setting_that_makes_no_sense(refuses, script, flags, words):
 def test_what_is_not_there_is_named(refuses):
     refuses('--batch_size 1000000 is more than the', TRAIN, '--batch_size', 10 ** 6)
     refuses('run mnist_train.py first', EVAL, '--once')
+    for name, rate in ('regularization', 1000), ('overfitting', 1e38):
+        refuses('lower --learning_rate', 'ch03_training_tricks/%s.py' % name, '--learning_rate', rate)
 
 
-def test_a_loss_that_is_nan_is_not_saved(monkeypatch, tmp_path):
+def test_a_loss_that_is_nan_ends_the_training(monkeypatch, tmp_path):
     module, _ = train_on_images(monkeypatch)
-    with pytest.raises(cli.UserError, match=r'lower --learning_rate_base \(now 1e\+30\)'):
+    with pytest.raises(cli.UserError, match=r'lower --learning_rate_base \(now 1e\+30\), and delete .*/model, '):
         module.main(['--learning_rate_base', '1e30', '--model_save_path', str(tmp_path / 'model')])
     assert tf.train.latest_checkpoint(str(tmp_path / 'model')).endswith('model.ckpt-1')
     assert list(curve(tmp_path / 'model')[0]) == [1], 'TensorBoard has what came before'

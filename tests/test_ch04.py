@@ -341,7 +341,8 @@ def test_the_first_losses_at_printed_size(tmp_path, capsys):
         tf.set_random_seed(1)
         module.train(Drawn())
     losses = [call[0] for call in calls]
-    assert [call[1:] for call in calls] == [(step, 0.01, '--learning_rate_base') for step in (1, 2, 3, 4)]
+    assert [call[1:] for call in calls] == [
+        (step, 0.01, '--learning_rate_base', str(tmp_path)) for step in (1, 2, 3, 4)]
     assert loss_lines(capsys.readouterr().out) == [(1, pytest.approx(losses[0], rel=1e-5))]
     assert 4 < losses[0] < 9
     if TF1:
@@ -376,13 +377,14 @@ def test_training(trained):
 
 
 def test_training_resumes_and_says_when_it_is_finished(run_script, model):
-    resumed = run_script(TRAIN, '--training_steps', 1004, *(SMALL + model))
+    with recorded(tf.train.Saver, 'save') as saved:
+        resumed = run_script(TRAIN, '--training_steps', 1004, *(SMALL + model))
+        finished = run_script(TRAIN, '--training_steps', 1004, *(SMALL + model + ['--learning_rate_base', 0.1]))
     assert 'Resuming after 1002 training step(s)' in resumed and 'Trained 1004 step(s)' in resumed
     assert not loss_lines(resumed)
-    with recorded(tf.train.Saver, 'save') as saved:
-        finished = run_script(TRAIN, '--training_steps', 1004, *(SMALL + model + ['--learning_rate_base', 0.1]))
     assert 'Already trained for 1004 steps; not used: --learning_rate_base 0.1 (it was 0.05).' in finished
-    assert 'Trained' not in finished and 'Resuming' not in finished and not saved
+    assert 'Trained' not in finished and 'Resuming' not in finished
+    assert [call[0].saver_def.max_to_keep for call in saved] == [5], 'the newest five; and one save, none by the second'
 
 
 def test_training_without_regularisation(run_script):
@@ -468,9 +470,10 @@ def test_pictures(run_script, model, answers):
 def test_faults_are_one_line(refuses, model, tmp_path):
     for flags, words in [
             (['--learning_rate_base', '1e30', '--seed', 1] + NETWORK,
-             'the loss is nan after step .*--learning_rate_base'),
+             'the loss is nan after step .*--learning_rate_base .*, and delete .*ch04_cnn/model'),
             (['--batch_size', 100000], '--batch_size 100000 is more than'),
             (['--input_node', 783], '--input_node: 783 pixels do not fit'),
+            (['--output_node', 11], '--output_node: 11 classes do not fit'),
             (['--num_channels', 3], '--image_size, --num_channels: 2352 pixels do not fit'),
             (['--image_size', 27], '--image_size, --num_channels: 729 pixels do not fit')]:
         refuses(words, TRAIN, '--training_steps', 9, *flags)
@@ -480,6 +483,7 @@ def test_faults_are_one_line(refuses, model, tmp_path):
     for name in 'filters', 'feature_maps', 'wrong':
         (tmp_path / 'mine.png').write_text('my own')
         refuses('choose another --%s_picture' % name, PICTURES, '--%s_picture' % name, tmp_path / 'mine.png')
+    refuses('--output_node: 11 classes do not fit', EVAL, '--output_node', 11, *model)      # it does not wait
 
 
 def digest(figure):

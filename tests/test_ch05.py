@@ -175,6 +175,13 @@ def test_perplexity_of_ten_digits_is_ten(run_script):
     assert lines[5:] == ['TensorFlow, 100 digits: perplexity 10']
 
 
+def test_a_probability_whose_inverse_is_too_large_is_not_called_0(run_script):
+    lines = run_script(CHAPTER + 'perplexity.py', '--length', 160).splitlines()
+    assert lines[1].endswith('perplexity inf, inf, inf; by the mean logarithm 10') and 'is 0 for a float' in lines[3]
+    assert lines[4].endswith('perplexity 89, inf, inf; by the mean logarithm 89') and lines[6].startswith(
+        '    has an inverse that is too large for a float.')
+
+
 @pytest.mark.parametrize('probabilities', [[0.5, 0.1, 0.2], [0.9]])
 def test_the_formulas_of_perplexity_agree(probabilities):
     values = load(CHAPTER + 'perplexity.py').perplexity(np.array(probabilities))
@@ -618,9 +625,9 @@ def costs_of(folder, text, *flags):
     steps = []
     check = module.ptb_word_lm.check_perplexity
 
-    def record(mean_cost, step):
+    def record(mean_cost, step, *folder):
         steps.append((step, mean_cost))
-        check(mean_cost, step)
+        check(mean_cost, step, *folder)
     module.ptb_word_lm.check_perplexity = record
     return steps, run_main(module, '--data_path', text, '--model_save_path', folder, *(EXACT + flags))
 
@@ -765,6 +772,13 @@ SMALL_TEXT = ['ptb_word_lm.py', '--data_path', '{text}', *TINY]
 @pytest.mark.parametrize('command, message', [
     (['batching.py', '--words', 23], '--words 23 do not fill one batch: give at least 24'),
     (['batching.py', '--words', 1001], 'argument --words'),
+    (['batching.py', '--batch_size', 200], 'do not fill one batch: lower --batch_size or --num_step'),
+    (['batching.py', '--batch_size', 1, '--words', 1000], 'row of 1000 words is too long to draw.*--batch_size'),
+    (['drawings.py', '--folder', '{text}/ptb.test.txt'], 'choose another --folder'),
+    (['ptb_word_lm.py', '--data_path', '{text}/none'],
+     r'none/ptb\.train\.txt is missing: --data_path must hold ptb\.train\.txt, ptb\.valid\.txt and ptb\.test'),
+    (['extras/ptb_train.py'] + SMALL_TEXT[1:] + ['--learning_rate', 1e9, '--max_grad_norm', 1e9],
+     r'lower --learning_rate .* or --max_grad_norm .*, and delete .*ch05_rnn_ptb/model/, whose checkpoint may'),
     (['lstm_loop.py', '--num_steps', 1, '--learning_rate', 1e30], r'loss is (nan|inf) after step \d+: lower --learn'),
     (SMALL_TEXT + ['--eval_batch_size', 40], r'validation data, 66 words.*--eval_batch_size \(now 40\)'),
     (SMALL_TEXT + ['--learning_rate', 1e9, '--max_grad_norm', 1e9],
@@ -774,6 +788,18 @@ SMALL_TEXT = ['ptb_word_lm.py', '--data_path', '{text}', *TINY]
 def test_faults_are_one_line(refuses, text, command, message):
     refuses(message, CHAPTER + command[0], *[str(flag).format(text=text) for flag in command[1:]],
             status=2 if message.startswith('argument ') else 1)
+
+
+def test_a_model_of_nan_is_named(refuses, trained, text, tmp_path):
+    folder = str(tmp_path / 'model')
+    shutil.copytree(trained[0], folder)
+    with tf.Graph().as_default(), tf.Session() as sess:
+        for name, shape in tf.train.list_variables(folder):
+            tf.get_variable(name, initializer=np.full(shape, np.nan, np.float32))
+        sess.run(tf.global_variables_initializer())
+        tf.train.Saver().save(sess, os.path.join(folder, 'model.ckpt'), global_step=300)
+    refuses('the model in %s is ruined: delete it and run ch05_rnn_ptb/extras/ptb_train.py' % folder,
+            EXTRAS + 'fast_eval.py', '--model_save_path', folder, '--data_path', text)
 
 
 def test_checkpoint_of_another_text_or_network(refuses, trained, text, tmp_path):

@@ -17,7 +17,7 @@ import pytest
 import tensorflow as tf
 
 import data
-from conftest import ROOT, Built, cut, load, read, stop
+from conftest import ROOT, Built, cut, load, read, recorded, stop
 
 CHAPTER = 'ch06_high_level_apis/'
 # What differs on TensorFlow 2: random numbers, and so what a training with a seed comes to.
@@ -94,7 +94,7 @@ def test_constants_are_as_printed():
 
 
 @pytest.mark.parametrize('name, first, layers, wanted, flag, new, old', [
-    ('contrib_learn_cnn', ['--save_steps', 2], ['Conv', 'Conv_1', 'fully_connected', 'fully_connected_1'],
+    ('contrib_learn_cnn', ['--save_steps', 1], ['Conv', 'Conv_1', 'fully_connected', 'fully_connected_1'],
      [0.0018007098, 0.003054295, 0.002600566, 0.0011661764], '--learning_rate', 0.5, 0.01),
     ('slim_cnn', [], ['conv1', 'conv2', 'fc1', 'fc2'],
      [0.0019982276, 0.00325948, 0.0029097442, 0.0017630964], '--batch_size', 7, 100),
@@ -104,7 +104,10 @@ def test_trains_resumes_and_names_a_damaged_checkpoint(name, first, layers, want
     few_images(2000)
     folder, handler = tmp_path / 'model', signal.getsignal(signal.SIGINT)
     run = functools.partial(run_script, CHAPTER + name + '.py', '--seed', 1, '--model_save_path', folder)
-    start = run('--training_steps', 3, *first)
+    with recorded(tf.contrib.slim.learning, 'train') as calls:
+        start = run('--training_steps', 3, *first)
+    assert [call[2:] for call in calls] == [(3, 100, 60)] * (name == 'slim_cnn'), 'it saves every minute'
+    assert name == 'slim_cnn' or (folder / 'model.ckpt-2.index').exists(), 'it saves every --save_steps'
     assert 'Resuming' not in start and re.search(r'^Accuracy: 0\.\d{6}$', start, re.MULTILINE)
     found = norms(folder, [layer + '/biases' for layer in layers])
     if ON_1:
@@ -120,6 +123,24 @@ def test_trains_resumes_and_names_a_damaged_checkpoint(name, first, layers, want
     cut(tf.train.latest_checkpoint(str(folder)) + '.data-00000-of-00001')
     with pytest.raises(cli.UserError, match='cannot read the checkpoint .*model.ckpt-5: it is damaged'):
         run('--training_steps', 6)
+
+
+def test_a_resumed_training_has_the_new_learning_rate(run_script, few_images, monkeypatch, tmp_path):
+    """Also from a checkpoint of the printed line, which has the old rate in it as a variable."""
+    few_images(500)
+    layers, folder = tf.contrib.layers, tmp_path / 'model'
+    run = functools.partial(run_script, CHAPTER + 'contrib_learn_cnn.py', '--model_save_path', folder)
+    optimize_loss = layers.optimize_loss
+    with monkeypatch.context() as patch:
+        patch.setattr(layers, 'optimize_loss', lambda *args, **rest: optimize_loss(
+            *args, **dict(rest, learning_rate=0.01)))
+        run('--training_steps', 1)
+    names = ['Conv/weights', 'fully_connected_1/weights', 'OptimizeLoss/learning_rate']
+    before = norms(folder, names)
+    assert before[2] == pytest.approx(0.01)
+    run('--training_steps', 2, '--learning_rate', 0)
+    assert norms(folder, names[:2]) == before[:2]
+
 
 def test_ctrl_c_saves_and_a_second_one_would_not_wait(few_images, tmp_path, monkeypatch):
     few_images(500)
@@ -203,14 +224,17 @@ def test_tflearn_trains_resumes_and_names_a_damaged_checkpoint(run_script, few_i
     if ON_1:
         assert [epoch[0], epoch[2]] == pytest.approx([2.26193, 2.30076], rel=1e-3)
         assert found == pytest.approx([0.001190, 0.0019695, 0.0022347, 0.0057469], rel=1e-3)
-    more = run('--n_epoch', 2)
-    assert 'Resuming after 1 epoch(s) from %s' % folder in more and 'Training Step: 6 ' in more
+    more = run('--n_epoch', 3)
+    assert 'Resuming after 1 epoch(s) from %s' % folder in more and 'Training Step: 9 ' in more
+    assert (folder / 'model.ckpt-6.index').exists(), 'saved after each epoch'
+    with pytest.raises(cli.UserError, match='%s was trained with --batch_size 64, not 32: ' % folder):
+        run('--n_epoch', 4, '--batch_size', 32)
     last = run('--n_epoch', 1, '--keep_prob', 0.25)
     assert accuracy(last) == accuracy(more) and 'Training Step' not in last
     assert 'Already trained for 1 epochs; not used: --keep_prob 0.25 (it was 0.5)' in last
     cut(tf.train.latest_checkpoint(str(folder)) + '.data-00000-of-00001')
-    with pytest.raises(cli.UserError, match='cannot read the checkpoint .*model.ckpt-6: it is damaged'):
-        run('--n_epoch', 3)
+    with pytest.raises(cli.UserError, match='cannot read the checkpoint .*model.ckpt-9: it is damaged'):
+        run('--n_epoch', 4)
 
 
 KERAS_LINES = [
@@ -234,15 +258,26 @@ def test_keras_trains_resumes_and_names_a_damaged_model(run_script, few_images, 
     assert loss == pytest.approx(epoch[2], abs=1e-4) and accuracy(start) == pytest.approx(epoch[3], abs=1e-4)
     if ON_1:
         assert epoch == pytest.approx([2.3018, 0.0923, 2.3133, 0.06], rel=1e-3)
-    more = run('--epochs', 2)
+    with recorded(os, 'replace') as saved:
+        more = run('--epochs', 3)
+    assert [path[-6:] for _, path in saved if path.endswith('.h5')] == ['002.h5', '003.h5'], 'after each epoch'
     assert 'Resuming after epoch 1 from %s' % folder in more
-    assert sorted(os.listdir(str(folder))) == ['.lock', 'model-002.h5', 'settings.json']
+    assert sorted(os.listdir(str(folder))) == ['.lock', 'model-003.h5', 'settings.json']
     last = run('--epochs', 1, '--batch_size', 100)
     assert accuracy(last) == accuracy(more) and 'val_loss' not in last
     assert 'Already trained for 1 epochs; not used: --batch_size 100 (it was 128)' in last
-    cut(str(folder / 'model-002.h5'))
-    with pytest.raises(cli.UserError, match='cannot read the checkpoint .*model-002.h5: it is damaged'):
-        run('--epochs', 3)
+    cut(str(folder / 'model-003.h5'))
+    with pytest.raises(cli.UserError, match='cannot read the checkpoint .*model-003.h5: it is damaged'):
+        run('--epochs', 4)
+
+
+def test_the_newest_keras_model_is_that_of_the_largest_epoch(tmp_path):
+    module = load(CHAPTER + 'keras_cnn.py')
+    module.MODEL_SAVE_PATH = str(tmp_path)
+    assert module.newest() == (None, 0)
+    for epoch in '999', '1000', 'old':
+        (tmp_path / ('model-%s.h5' % epoch)).touch()
+    assert module.newest() == (str(tmp_path / 'model-1000.h5'), 1000)
 
 
 @pytest.mark.parametrize('name', [
@@ -256,7 +291,7 @@ def test_a_loss_that_is_nan_stops_the_training(refuses, name, few_images, monkey
         sgd = module.keras.optimizers.SGD
         monkeypatch.setattr(sgd, '__init__', functools.partialmethod(sgd.__init__, learning_rate=1e30))
         flags = flags[2:]
-    refuses(r'the loss is .*lower (--learning_rate|the learning rate of SGD\(\)) \(now 1e\+30\)',
+    refuses(r'the loss is .*lower (--learning_rate|the learning rate of SGD\(\)) \(now 1e\+30\), and delete .*runs/',
             CHAPTER + name + '.py', *flags)
     for path in glob.glob(str(tmp_path / 'runs' / '**' / 'model.ckpt-*.index'), recursive=True):
         reader = tf.train.load_checkpoint(path[:-len('.index')])
@@ -563,7 +598,7 @@ def test_table_of_the_interfaces(run_script):
     assert rows[0]['native / it'] == '1.00' and lines[7] == 'ms/step: median of 1 x 7 steps of 10 images.'
 
 
-def test_a_program_is_as_before_after_it_was_measured():
+def test_a_program_is_as_before_after_it_was_measured(refuses):
     module = load(CHAPTER + 'extras/compare_interfaces.py')
     module.STEPS, module.BATCH_SIZE = 9, 5
     slim = module.load(CHAPTER + 'slim_cnn.py')
@@ -573,8 +608,8 @@ def test_a_program_is_as_before_after_it_was_measured():
     assert len(seconds) == 3 and parameters == 1625606
     assert {name: value for name, value in vars(slim).items() if name.isupper()} == {
         name: value for name, value in before.items() if name.isupper()}
-    with pytest.raises(SystemExit):
-        module.main(['--steps', '6'])
+    refuses('--steps: must be 7 or more, as the first five and the last are not timed',
+            CHAPTER + 'extras/compare_interfaces.py', '--steps', 6, status=2)
 
 
 def test_code_lines():

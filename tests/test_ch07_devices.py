@@ -711,12 +711,15 @@ def test_a_training_that_is_killed_resumes(records, run_script, start, tmp_path)
 
 
 @pytest.mark.usefixtures('short_queue')
-def test_a_loss_that_is_nan_is_not_saved_and_a_batch_needs_data(refuses, records, tmp_path):
-    refuses('the loss is .* after step .*--learning_rate_base .now 1e[+]30', QUEUE, '--batch_size', 5,
-            '--learning_rate_base', 1e30, '--training_steps', 7, *records)
+def test_a_loss_that_is_nan_is_not_saved_and_a_batch_needs_data(refuses, records, tmp_path, monkeypatch):
+    refuses('the loss is .* after step .*--learning_rate_base .now 1e[+]30.*delete .*/logs_and_models/', QUEUE,
+            '--batch_size', 5, '--learning_rate_base', 1e30, '--training_steps', 7, *records)
     names = glob.glob(str(tmp_path / 'runs' / 'sample' / 'ch07_acceleration' / 'logs_and_models' / '*.index'))
     assert [os.path.basename(name) for name in names] == ['model.ckpt-0.index'] and not queue_threads()
-    refuses('--batch_size 1200 .* 900', QUEUE, '--batch_size', 300, *records)
+    for gpus, towers in ([], 4), (['GPU'], 1):
+        monkeypatch.setattr(tf.config.experimental, 'list_physical_devices', lambda kind: gpus)
+        refuses('--n_gpu %d x --batch_size 901 = %d is more than the 900 training images' % (towers, 901 * towers),
+                QUEUE, '--batch_size', 901, *records)
 
 
 @pytest.mark.usefixtures('short_queue')
@@ -874,6 +877,12 @@ def test_the_first_losses_are_in_reach_of_the_printed_program():
     for name in ('learning rate 0.0001', 'weights: stddev 1, the default', 'weights: stddev 0.2',
                  'regularization 0.04'):
         assert step_10[name][0] > 80
+    # The README's table, from the same log.
+    ends = [line.split() for line in re.findall(r'(?m)^.{38}  ([\d. ]+) (?:lowest|highest)$', text)]
+    for page, to in ('README.md', ' to '), ('README.zh-CN.md', ' 到 '):
+        names, cells = zip(*re.findall(r'\| (.+?) \| ([\d.]+%s[\d.]+ \| .*) \|' % to, read('ch07_acceleration', page)))
+        assert list(cells) == [' | '.join(map(to.join, zip(*pair))) for pair in zip(ends[::2], ends[1::2])]
+        assert list(names) == list(step_10) or page != 'README.md'
 
 
 @pytest.mark.slow
@@ -999,7 +1008,7 @@ def test_input_speed_measures_the_same_training(monkeypatch):
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
-def test_a_way_that_fails_or_is_not_there(refuses, monkeypatch, run_script):
+def test_a_way_that_fails_or_is_not_there(refuses, monkeypatch, run_script, tmp_path):
     def child(command, **kwargs):
         number = command[command.index('--measure') + 1]
         if number == '10':
@@ -1016,3 +1025,5 @@ def test_a_way_that_fails_or_is_not_there(refuses, monkeypatch, run_script):
     assert re.search(r'11 all images in memory +250 +250 +2.50\n', out)
     assert 'Fastest with distinct examples: all images in memory, 2.50 times' in out
     refuses('^tf.data, batches parsed: input_speed.py: error: no way$', SPEED, '--ways', 6)
+    # Before the way that fails.
+    refuses('^cannot save .*: choose another --json$', SPEED, '--ways', 6, '--json', tmp_path)

@@ -313,7 +313,8 @@ def test_where_all_lies(module):
 def test_a_loss_that_is_nan(module, capsys):
     module.LEARNING_RATE_BASE = 1e30
     cluster, robust = Cluster(1, 1), module.dist_robust
-    message = r'the loss is (nan|inf) after step \d: lower --learning_rate_base \(now 1e\+30\)'
+    message = r'the loss is (nan|inf) after step \d: lower --learning_rate_base \(now 1e\+30\), and delete %s' % (
+        module.MODEL_SAVE_PATH)
     with tf.Graph().as_default(), pytest.raises(cli.UserError, match=message):
         run_train(module, cluster.spec, cluster.servers['worker', 0], robust.MonitoredTrainingSession,
                   optimizer=robust.SyncReplicasOptimizer)
@@ -732,6 +733,10 @@ def test_launcher_refuses_other_programs(refuses):
                                (['elsewhere/dist_mnist_async.py'], 'is not a distributed program'),
                                ([], 'no program: see the examples'),
                                (['two_tasks_first.py'], 'name both'),
+                               (['hello_cluster.py', 'two_tasks_first.py'], 'name both, and nothing else'),
+                               (['two_tasks_first.py', 'dist_mnist_async.py'], 'name both, and nothing else'),
+                               (['dist_mnist_async.py', 'dist_mnist_sync.py'],
+                                'dist_mnist_async.py dist_mnist_sync.py: one program at a time'),
                                (['dist_mnist_async.py', '--training_steps', '5'],
                                 'arguments: --training_steps 5; flags of the program come after --')):
         refuses(message, LAUNCH, *arguments, status=2)
@@ -744,6 +749,9 @@ def test_a_program_is_named_as_the_shell_completes_it(launcher, monkeypatch, tmp
     monkeypatch.chdir(tmp_path)
     assert launcher.find(os.path.join(ROOT, CHAPTER, 'two_tasks_first.py')) == 'two_tasks_first.py'
     assert launcher.find(CHAPTER + 'dist_mnist_sync.py') is None
+    # A flag's value that begins like one is no program.
+    args, flags = launcher.parse(['dist_mnist_async.py', '--logs', str(tmp_path / 'two_tasks')])
+    assert args.programs == ['dist_mnist_async.py'] and flags == ['--sample']
 
 
 def test_commands_of_a_cluster(launcher, monkeypatch):
@@ -761,6 +769,11 @@ def test_commands_of_a_cluster(launcher, monkeypatch):
     tasks, clients, enough = launcher.commands(['two_tasks_first.py', 'two_tasks_second.py'], ['--pin'])
     assert clients == ['two_tasks_first', 'two_tasks_second'] and enough is all
     assert tasks[0][1][3:] == tasks[1][1][3:] and tasks[0][1][3::2] == ['--task0', '--task1', '--pin']
+    # Each of several runs has a new folder.
+    folders = [os.environ['TF_TUTORIAL_RUNS']]
+    monkeypatch.setattr(launcher, 'run_tasks', lambda *args: (folders.append(os.environ['TF_TUTORIAL_RUNS']), ''))
+    launcher.main(['--no_namespace', '--repeat', '2', 'two_tasks_first.py', 'two_tasks_second.py'])
+    assert len(set(folders)) == 3
 
 
 # The way above MonitoredTrainingSession, and the way below it
@@ -807,6 +820,35 @@ def test_the_rate_of_train_and_evaluate_decays_at_each_epoch():
     assert (rate, steps, factor) == (module.LEARNING_RATE_BASE, 10, module.LEARNING_RATE_DECAY)
 
 
+def test_train_and_evaluate_without_regularization():
+    module = load(CHAPTER + 'extras/train_and_evaluate.py')
+    module.REGULARAZTION_RATE = 0.0
+    with tf.Graph().as_default() as graph:
+        module.training(tf.zeros([5, 784]), tf.zeros([5], tf.int32), 1099)
+    assert 'L2Loss' not in {op.type for op in graph.get_operations()}
+
+
+@pytest.mark.parametrize('way', ['by_estimator', 'by_hand'])
+def test_train_and_evaluate_stops_at_nan(way, monkeypatch, tmp_path):
+    module = load(CHAPTER + 'extras/train_and_evaluate.py')
+    module.BATCH_SIZE, module.LEARNING_RATE_BASE, module.MODEL_SAVE_PATH = 10, 1e30, str(tmp_path / 'model')
+    cluster = Cluster(1, 1)
+    if way == 'by_hand':
+        monkeypatch.setattr(tf.train, 'Server', lambda *args, **rest: cluster.servers['worker', 0])
+    elif not hasattr(tf, 'estimator'):
+        pytest.skip('this TensorFlow has no tf.estimator')
+    else:
+        monkeypatch.setenv('TF_CONFIG', '')
+
+        def diverge(*args):
+            raise tf.train.NanLossDuringTrainingError
+        monkeypatch.setattr(tf.estimator, 'train_and_evaluate', diverge)
+    message = r'the loss is .*: lower --learning_rate_base \(now 1e\+30\), and delete %s' % module.MODEL_SAVE_PATH
+    with tf.Graph().as_default(), pytest.raises(cli.UserError, match=message):
+        getattr(module, way)(cluster.task(module.dist_cluster, 'worker', 0), types.SimpleNamespace(train=Images(60)))
+    assert not os.path.exists(module.MODEL_SAVE_PATH)
+
+
 def test_tf_estimators_names_of_the_tasks(monkeypatch):
     """Its chief is a job of its own: worker 0 is chief, worker 1 is worker 0."""
     if not hasattr(tf, 'estimator'):
@@ -844,7 +886,7 @@ def tf_config(ps, worker, job, index, **more):
     ([], '{', 'TF_CONFIG is not of the form'),
     ([], '[]', 'TF_CONFIG is not of the form'),
     ([], tf_config(['a:1'], ['b:1'], 'chief', 0, chief=['c:1']), 'know ps and worker, and worker 0 is the chief'),
-    ([], tf_config(['a:1'], ['b:1'], 'worker', 1), '--task_index 1: the cluster has worker 0 to 0')])
+    ([], tf_config(['a:1'], ['b:1'], 'worker', 1), 'TF_CONFIG, task index 1: the cluster has worker 0 to 0')])
 def test_wrong_place_in_the_cluster(refuses, monkeypatch, flags, config, message):
     monkeypatch.delenv('TF_CONFIG', raising=False)
     if config:
@@ -981,6 +1023,15 @@ def test_speed(tmp_path, monkeypatch, capsys):
     assert len(figures) == 7
     assert {'program': 'sync', 'workers': 2, 'nodes': 20, 'examples_per_sec': [100.0]} in figures
     assert (tmp_path / 'runs/sample/ch07_acceleration/dist_speed.png').stat().st_size > 10000
+
+
+def test_speed_refuses_before_it_measures(refuses, monkeypatch, tmp_path):
+    monkeypatch.setattr(subprocess, 'run', stop)
+    for flags, message, status in (
+            (['--examples', 299], '--examples 299 is less than --batch_size 100 x --max_workers 3 = 300', 2),
+            (['--batch_size', 10 ** 6], '--batch_size 1000000 is more than', 1),
+            (['--examples', 300, '--json', tmp_path], 'cannot save .*: choose another --json', 1)):
+        refuses(message, CHAPTER + 'extras/dist_speed.py', *flags, status=status)
 
 
 @pytest.mark.skipif(not sys.platform.startswith('linux'), reason='by a call of Linux')

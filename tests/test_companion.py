@@ -19,7 +19,8 @@ def test_constants_become_flags_and_take_their_values():
     namespace = {'BATCH_SIZE': 100, 'RATE': 0.5, 'DECAY': 0.9, 'MODEL_NAME': 'model.ckpt', 'OTHER': 1}
 
     def parse(*argv):
-        parser = cli.Parser('doc', seed=False)
+        parser = cli.Parser('doc')
+        parser.add_argument('--kept', type=cli.keep_prob)
         parser.add_constants(namespace, BATCH_SIZE='images', RATE='rate')
         parser.add_constants(namespace, cli.fraction, DECAY='decay')
         parser.add_constants(namespace, cli.file_name, MODEL_NAME='file')
@@ -35,7 +36,7 @@ def test_constants_become_flags_and_take_their_values():
     assert parse('--batch_size', str(2 ** 31 - 1))['BATCH_SIZE'] == 2 ** 31 - 1
     for wrong in (['--batch_size', '0'], ['--batch_size', '1.5'], ['--batch_size', str(2 ** 31)],
                   ['--rate', '-1'], ['--rate', 'inf'], ['--decay', '1.1'], ['--model_name', 'a/b'],
-                  ['--batch', '3']):
+                  ['--seed', '-1'], ['--seed', str(2 ** 32)], ['--kept', '0'], ['--kept', '1e-17'], ['--batch', '3']):
         with pytest.raises(SystemExit) as stop:
             parse(*wrong)
         assert stop.value.code == 2
@@ -59,6 +60,8 @@ def test_loss_and_batch_size_are_checked():
     for loss in float('nan'), float('inf'), -np.inf:
         with pytest.raises(errors.UserError, match=r'after step 3: lower --rate \(now 0.1\)'):
             cli.check_loss(loss, 3, 0.1, '--rate')
+    with pytest.raises(errors.UserError, match=r'--rate \(now 0.1\), and delete a/b, whose checkpoint may hold NaN'):
+        cli.check_loss(loss, 3, 0.1, '--rate', 'a/b')
     with pytest.raises(errors.UserError, match='--batch_size 6 is more than the 5 training images'):
         cli.check_batch_size(6, 5)
 
@@ -76,6 +79,8 @@ def raising(error):
     (OSError(errno.ENOSPC, 'No space left on device', 'a/b'), 1, 'free some space'),
     (ValueError('Cannot feed value of shape (1,)'), 1, 'a flag does not fit the data'),
     (tf.errors.NotFoundError(None, None, 'first\nsecond'), 1, 'NotFoundError: first\n'),
+    (tf.errors.ResourceExhaustedError(None, None, 'OOM when allocating tensor\nx'), 1, 'tensor: a size is too large'),
+    (MemoryError(), 1, 'no memory left: a size is too large for this machine: lower a flag\n'),
     (KeyboardInterrupt(), 130, 'interrupted\n')])
 def test_a_fault_is_one_line_and_a_status(error, status, text, capsys):
     with pytest.raises(SystemExit) as stop:
@@ -86,9 +91,12 @@ def test_a_fault_is_one_line_and_a_status(error, status, text, capsys):
     assert ('free some space' in err) == ('space left' in err)
 
 
-def test_what_no_user_can_mend_keeps_its_traceback():
+def test_what_no_user_can_mend_keeps_its_traceback(monkeypatch):
     with pytest.raises(ZeroDivisionError):
         cli.run(raising(ZeroDivisionError()))
+    monkeypatch.setenv('TF_TUTORIAL_VERBOSE', '1')
+    with pytest.raises(tf.errors.NotFoundError):
+        cli.run(raising(tf.errors.NotFoundError(None, None, 'first')))
 
 
 def test_a_picture_is_whole_or_not_there_and_spares_other_files(tmp_path, capsys):
@@ -105,6 +113,10 @@ def test_a_picture_is_whole_or_not_there_and_spares_other_files(tmp_path, capsys
     for wrong in '', str(tmp_path), str(mine / 'a.png'):
         with pytest.raises(errors.UserError, match='choose another --picture'):
             figures.check(wrong)
+        with pytest.raises(errors.UserError, match='choose another --folder$'):
+            figures.check(wrong, '--folder')
+    with pytest.raises(errors.UserError, match='choose another --folder$'):
+        figures.check(str(mine), '--folder')
 
     class Broken(matplotlib.figure.Figure):
         def savefig(self, *args, **kwargs):

@@ -222,6 +222,8 @@ def test_two_programs_make_the_sample_at_once(cache):
 def test_sample_that_cannot_be_written():
     with pytest.raises(data.DataError, match='cannot write the embedded sample to /proc/nowhere: '):
         sample.make('/proc/nowhere')
+    with pytest.raises(data.DataError, match='SHA256SUMS: Not a directory; remove it, or set XDG_CACHE_HOME'):
+        sample.make(__file__)
 
 
 def test_no_digit_is_in_two_splits():

@@ -80,6 +80,15 @@ def test_the_chinese_pages_have_each_flag_with_its_default(folder):
             assert flag == 'inside' or flag in {flag for program, flag, _ in told if program == name}
 
 
+@pytest.mark.parametrize('folder, program, chosen', [
+    ('ch01_intro', 'spam_filter', [0, 2, 7, 8]), ('ch06_high_level_apis', 'predefined_models', [2, 3, 0, 4, 1])])
+def test_the_chapters_have_the_recorded_numbers(folder, program, chosen):
+    found = re.findall(r'(?:P:|accuracy) ([\d.]+)\n', read('results', 'outputs', '%s-%s.log' % (folder[:4], program)))
+    for page in 'README.md', 'README.zh-CN.md':
+        row, = re.findall(r'.*\[%s\.py\].*' % program, read(folder, page))
+        assert re.findall(r'\b0\.\d\d\b', row) == ['%.2f' % float(found[i]) for i in chosen]
+
+
 def blocks(text):
     """What each heading of the errata and the block below it have in any language. Chinese counts in 万 and 亿."""
     for block in re.split('^(?=##+ )', text, flags=re.MULTILINE)[1:]:
@@ -97,4 +106,5 @@ def test_the_errata_have_the_same_blocks():
     assert len(list(blocks(one))) == len(list(blocks(two)))
     parts = [re.findall('^- (..)：', block, re.MULTILINE) for block in two.split('\n#### ')[1:]]
     label = {'right': '应为', 'note': '说明'}
-    assert parts == [['印的', label[word], '代码', '测试'] for word in re.findall('^- (right|note): ', one, re.MULTILINE)]
+    words = re.findall('^- (right|note): ', one, re.MULTILINE)
+    assert parts == [['印的', label[word], '代码', '测试'] for word in words]

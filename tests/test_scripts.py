@@ -23,6 +23,13 @@ FILES = sorted(os.path.relpath(path, ROOT) for pattern in ('*.py', 'extras/*.py'
 NEEDED = {'ch03_training_tricks/extras/predict_digit.py': ['a.png'],
           'ch07_acceleration/launch.py': ['hello_cluster.py']}
 SCRIPTS = [path for path in FILES if "__name__ == '__main__'" in open(os.path.join(ROOT, path)).read()]
+# The commands of the pages: the program, and the rest of the line.
+COMMANDS = {command for pages in ('*.md', 'ch0*/*.md', 'ch0*/*/*.md') for page in glob.glob(os.path.join(ROOT, pages))
+            for command in re.findall(r'(?m)^    .*?(\w+/\S+\.py)(.*)', read(page).replace('\\\n', ''))}
+
+
+def test_the_programs_of_the_commands_are_there():
+    assert len(COMMANDS) > 99 and [path for path, _ in COMMANDS if not os.path.exists(os.path.join(ROOT, path))] == []
 
 
 @pytest.mark.parametrize('path', FILES)
@@ -42,6 +49,10 @@ def test_each_constant_is_a_flag_with_the_printed_value(path, monkeypatch, capsy
     assert stop.value.code == 0
     text = capsys.readouterr().out
     flags = dict(re.findall(r'^  --(\w+)((?:.|\n +(?! *-))*)', text, re.MULTILINE))
+    for program, rest in COMMANDS:
+        own, _, handed = rest.partition(' -- ')             # handed on by launch.py
+        told = own if program == path else handed if os.path.basename(path) in own else ''
+        assert set(re.findall('--([a-z_0-9]+)', told)) <= {'help', *flags}, rest
     for name, value in vars(module).items():
         # A string such as '#9ecae1' is a colour of a drawing.
         if (re.match('[A-Z][A-Z0-9_]+$', name) and isinstance(value, (int, float, str))

@@ -635,10 +635,10 @@ def test_make_clean_leaves_the_users_files(project, make, ready):
 
 def test_tensorboard_is_a_newer_one_on_loopback(project, make, tmp_path, python37):
     assert 'There is nothing to show in runs' in make('tensorboard', PYTHON=python37, fails=True)
-    (project / 'runs').mkdir()
-    (project / 'runs' / 'events.out.tfevents.1').write_text('')
-    make('tensorboard', PYTHON=python37)
-    assert calls(project)[-1] == '-m tensorboard.main --logdir runs --host localhost'
+    (project / 'mine').mkdir()
+    (project / 'mine' / 'events.out.tfevents.1').write_text('')
+    make('tensorboard', PYTHON=python37, TF_TUTORIAL_RUNS='mine')
+    assert calls(project)[-1] == '-m tensorboard.main --logdir mine --host localhost'
     # TensorBoard 1.15 cannot colour article 7's figure 2 by device.
     versions = {version for name, version, _, _ in locked('tensorboard') if name == 'tensorboard'}
     assert '2.3.0' in versions and len(versions) == 2
@@ -728,6 +728,7 @@ def test_the_image_is_made_from_the_lock(tmp_path):
     folder = re.findall('^WORKDIR (.*)', lines, re.MULTILINE)[-1]
     assert settings['workspaceFolder'] == folder == '/companion'
     assert settings['remoteUser'] in lines and 'USER 1000' in lines
+    assert lines.endswith('\nCMD ["jupyter", "lab", "--ip=0.0.0.0", "--no-browser"]\n'), 'Jupyter asks for a token'
 
 
 # pip install -------------------------------------------------------------------------------------
@@ -761,6 +762,6 @@ def test_pip_install_is_refused_and_an_editable_one_works(tmp_path):
 
 
 def test_readme_names_the_pins():
-    pins = {name: version for name, version, _, _ in locked('tf1')}
-    named = re.findall(r'\b(pip|setuptools|wheel)==([0-9.]+)', read('README.md'))
-    assert all(pins[name] == version for name, version in named)
+    pins = {pin[:2] for pin in locked('tf1') if pin[0] in ('pip', 'setuptools', 'wheel')}
+    for page in 'README.md', 'README.zh-CN.md':
+        assert pins == set(re.findall(r'\b(pip|setuptools|wheel)==([0-9.]+)', read(page))) and len(pins) == 3

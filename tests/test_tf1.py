@@ -4,11 +4,14 @@ What has numbers in it has the same on both: they were computed by both.
 """
 import functools
 import hashlib
+import importlib
 import json
 import os
+import platform
 import re
 import subprocess
 import sys
+import tempfile
 from unittest import mock
 
 import numpy as np
@@ -44,20 +47,33 @@ def test_the_lists_name_programs():
 
 
 @on_2
-def test_limits_are_as_listed(run_script):
+def test_limits_are_as_listed(run_script, refuses, few_images, monkeypatch):
     check = load('ch01_intro/extras/check_environment.py')
     with pytest.raises(check.Fault, match='TensorFlow 1.15 needs Python 3.7'):
         check.check_python()
     out = run_script('ch07_acceleration/device_manual.py')
     assert 'assigned to /device:XLA_CPU:0 but available devices are' in out and 'Device mapping' not in out
+    assert 'Device mapping' not in run_script('ch07_acceleration/device_placement.py')
+    few_images(260)
+    out = run_script('ch06_high_level_apis/keras_cnn.py', '--epochs', 1)
+    assert 'Epoch 1/' not in out and ' - acc: ' in out
+    if not hasattr(tf, 'estimator'):
+        refuses('no tf.estimator: take --by_hand', 'ch07_acceleration/extras/train_and_evaluate.py')
+        with pytest.raises(AttributeError, match='no tf.estimator: use TensorFlow 1.15'):
+            tf.estimator.Estimator
+    if platform.machine() == 'x86_64':          # where TensorFlow has oneDNN, off in these tests
+        monkeypatch.setenv('TF_ENABLE_ONEDNN_OPTS', '1')
+        out = python(LAUNCHER, os.path.join(ROOT, 'ch04_cnn', 'conv_pool.py')).stdout
+        assert re.search(r'^avg_pool along the depth gives [][]+$', out, re.MULTILINE)
 
 
 @on_2
 @pytest.mark.parametrize('path', sorted(tf1.UNABLE))
 def test_a_program_that_cannot_run_is_refused_in_one_line(path, run_script):
-    done = python(LAUNCHER, os.path.join(ROOT, path), '--sample')
-    assert done.returncode == 1 and done.stdout == ''
-    assert done.stderr == 'tf1.py: error: %s needs TensorFlow 1.15: %s\n' % (path, tf1.UNABLE[path])
+    for program in [os.path.join(ROOT, path)], ['-m', path[:-len('.py')].replace('/', '.')]:
+        done = python(LAUNCHER, *program + ['--sample'])
+        assert done.returncode == 1 and done.stdout == ''
+        assert done.stderr == 'tf1.py: error: %s needs TensorFlow 1.15: %s\n' % (path, tf1.UNABLE[path])
     with pytest.raises(AttributeError, match='has no attribute'):
         run_script(path, '--training_steps', 1)         # else it could
 
@@ -100,14 +116,15 @@ def test_launcher_without_a_program_or_with_a_wrong_one(tmp_path):
 
 
 @pytest.mark.skipif(sys.version_info < (3, 8), reason='for the part of the tests on TensorFlow 2.x')
-@pytest.mark.parametrize('version, text', [
-    (None, 'no TensorFlow in'), ('2.9.1', 'TensorFlow 2.9.1 is older than'), ('1.15.5', 'is older than'),
-    ('2.21.0', None)])
-def test_a_python_that_cannot_run_it_is_told_the_remedy(version, text, monkeypatch):
+@pytest.mark.parametrize('package, version, text', [
+    (None, None, 'no TensorFlow in'), ('tensorflow', '2.9.1', 'TensorFlow 2.9.1 is older than'),
+    ('tensorflow', '1.15.5', 'is older than'), ('tensorflow', '2.21.0', None),
+    ('tensorflow-cpu', '2.9.1', 'TensorFlow 2.9.1 is older than'), ('tensorflow-cpu', '2.21.0', None)])
+def test_a_python_that_cannot_run_it_is_told_the_remedy(package, version, text, monkeypatch):
     import importlib.metadata
 
     def answer(name):
-        if not version:
+        if name != package:
             raise importlib.metadata.PackageNotFoundError(name)
         return version
     monkeypatch.setattr(importlib.metadata, 'version', answer)
@@ -125,6 +142,37 @@ def test_processes_that_a_program_starts_get_the_same(tmp_path):
     assert done.returncode == 0 and re.search('Session.*tf_slim.*tf_keras', done.stdout), done.stderr
 
 
+def test_a_maker_that_fails_says_why_at_each_import(monkeypatch):
+    def fail():
+        raise ImportError('the real reason')
+    monkeypatch.setattr(sys, 'meta_path', [tf1.Finder({'unmakable': fail})] + sys.meta_path)
+    for _ in range(2):
+        with pytest.raises(ImportError, match='the real reason'):
+            importlib.import_module('unmakable')
+
+
+KERAS = '''
+from {0}.layers import Dense
+from {0}.models import Sequential
+from {0}.optimizers import SGD, Adam
+from {0}.utils import to_categorical
+import numpy as np
+import tensorflow as tf
+for optimizer in SGD(lr=0.1), Adam(), tf.keras.optimizers.Adam(), 'sgd':
+    model = Sequential([Dense(3, input_shape=(4,))])
+    model.compile(optimizer, 'mse')
+    print(model.train_on_batch(np.ones([2, 4]), to_categorical([0, 2], 3)))
+'''
+
+
+@on_2
+@pytest.mark.parametrize('name', ['keras', 'tensorflow.keras'])
+def test_keras_trains_with_optimizers_that_are_imported_by_name(name, tmp_path):
+    (tmp_path / 'program.py').write_text(KERAS.format(name))
+    done = python(LAUNCHER, tmp_path / 'program.py')
+    assert len(done.stdout.splitlines()) == 4, done.stderr
+
+
 # The same numbers on both versions
 
 def test_batches_are_the_same(sample):
@@ -138,6 +186,49 @@ def test_batches_are_the_same(sample):
     for array in mnist.validation.images, mnist.test.labels:
         digest.update(np.ascontiguousarray(array).tobytes())
     assert digest.hexdigest() == BATCHES
+
+
+def test_batches_in_the_files_order(sample):
+    from tensorflow.examples.tutorials.mnist import input_data
+    train = input_data.read_data_sets(sample, False, True, validation_size=10).train      # one_hot is the third
+    images, labels = train.images, train.labels
+    assert labels.shape == (len(images), 10)
+    for start in range(0, len(images) + 100, 100):
+        found = train.next_batch(100, fake_data=False, shuffle=False)
+        for array, all_of_it in zip(found, (images, labels)):
+            np.testing.assert_array_equal(array, np.take(all_of_it, range(start, start + 100), axis=0, mode='wrap'))
+    assert train.epochs_completed == 1
+
+
+@on_2
+def test_a_missing_file_is_named_with_the_remedy(tmp_path, capsys):
+    from tensorflow.examples.tutorials.mnist import input_data
+    with pytest.raises(FileNotFoundError, match='train-images-idx3-ubyte.gz is missing: `python -m data fetch mnist`'):
+        input_data.read_data_sets(str(tmp_path / 'MNIST_data'), one_hot=True)
+    assert capsys.readouterr().out == ''
+    with pytest.raises(ValueError, match='fake_data=True needs TensorFlow 1.15'):
+        input_data.read_data_sets('MNIST_data', fake_data=True)
+
+
+def test_the_articles_own_lines_of_contrib_learn(sample, tmp_path, monkeypatch):
+    """Without the arguments that the program adds, and with its model function, which asks for labels."""
+    conv_model = load('ch06_high_level_apis/contrib_learn_cnn.py').conv_model
+    learn = tf.contrib.learn
+    os.symlink(sample, str(tmp_path / 'MNIST-data'))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, 'tempdir', str(tmp_path))
+    mnist = learn.datasets.load_dataset('mnist')
+    classifier = learn.Estimator(model_fn=conv_model)
+    for steps in 2, 4:
+        classifier.fit(mnist.train.images, mnist.train.labels, batch_size=10, steps=2)
+        assert tf.train.load_variable(classifier.model_dir, 'global_step') == steps
+    classifier.fit(mnist.train.images, mnist.train.labels, batch_size=10, max_steps=4)
+    assert tf.train.load_variable(classifier.model_dir, 'global_step') == 4
+    assert os.path.dirname(classifier.model_dir) == str(tmp_path)
+    assert set(classifier.predict(mnist.test.images[:50])) <= set(range(10))
+    with pytest.raises(ValueError):
+        classifier.fit(mnist.train.images, mnist.train.labels, batch_size=10, steps=2, max_steps=6)
+    assert learn.RunConfig().tf_random_seed is None
 
 
 @on_2
@@ -266,6 +357,9 @@ def test_what_the_programs_of_the_authors_book_import(tmp_path):
         cell = rnn.MultiRNNCell([rnn.DropoutWrapper(rnn.BasicLSTMCell(3), 0.5), rnn.BasicLSTMCell(4)])
         outputs, _ = tf.nn.dynamic_rnn(cell, tf.zeros([2, 5, 6]), dtype=tf.float32)
         assert outputs.shape.as_list() == [2, 5, 4]
+        steps, cells = [tf.zeros([2, 6])] * 5, [rnn.GRUCell(3), rnn.GRUCell(4)]
+        assert len(rnn.static_rnn(rnn.BasicLSTMCell(3), steps, dtype=tf.float32)[0]) == 5
+        assert rnn.static_bidirectional_rnn(*cells, steps, dtype=tf.float32)[0][0].shape.as_list() == [2, 7]
         with tf.contrib.slim.arg_scope(inception_v3.inception_v3_arg_scope()):
             logits, _ = inception_v3.inception_v3(tf.zeros([1, 299, 299, 3]), num_classes=5, is_training=False)
         assert logits.shape.as_list() == [1, 5]

@@ -22,7 +22,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 LOGS = os.path.join(ROOT, 'results', 'logs')
 RESUMES = re.compile('Resuming after |Already trained for ')
 # What a training may print before it says so.
-BEFORE = re.compile(r'Wrote \d+ records|\d+ (training|test) records|(No|\d+) GPU')
+BEFORE = re.compile(r'Wrote \d+ records|\d+ (training|test) records|(No|\d+) GPU|.* is damaged: going on from ')
 # What a user may have set, and results or their speed depend on.
 SETTINGS = 'TF_ENABLE_ONEDNN_OPTS', 'TF_XLA_FLAGS', 'CUDA_VISIBLE_DEVICES'
 PACKAGES = ('tensorflow-gpu', 'tensorflow', 'numpy', 'keras', 'tf-keras', 'tf-slim', 'tflearn')
@@ -53,6 +53,8 @@ def main():
         logs, argv = argv[1], argv[2:]
     if len(argv) < 2:
         sys.exit('usage: python tools/record.py [--logs DIR] NAME COMMAND [ARGUMENT ...]')
+    if os.environ.get('TF_TUTORIAL_DATA') == 'sample':
+        sys.exit('record.py: error: TF_TUTORIAL_DATA=sample, and what is recorded is to be of the real data')
     name, command = argv[0], argv[1:]
     os.makedirs(logs, exist_ok=True)
     path = os.path.join(logs, name + '.log')

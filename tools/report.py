@@ -180,8 +180,8 @@ def after_an_epoch():
     """{interface: test accuracies by seed} of compare_interfaces.py."""
     found = {}
     for seed in seeds_of('compare_interfaces'):
-        for name, accuracy in re.findall(r'^\| ([\w.]+) \|.* (0\.\d{4}) \|', read('compare_interfaces-seed%d' % seed)[0],
-                                         re.MULTILINE):
+        log = read('compare_interfaces-seed%d' % seed)[0]
+        for name, accuracy in re.findall(r'^\| ([\w.]+) \|.*? (0\.\d{4}) \|', log, re.MULTILINE):
             found.setdefault(name, []).append('%.4f' % float(accuracy))
     return found
 
@@ -305,6 +305,7 @@ def from_logs():
         full_validations=[run['validation'] for run in at_005],
         keras_versions=[[run[2] for run in epochs(prefix + r'keras_cnn-(2epochs-)?seed\d')] for prefix in ('', 'tf2-')],
         full_misfits={rate: [run['misfit'] for run in runs.values()] for rate, runs in full.items()},
+        scan_misfits=[run['misfit'] for run in rates(r'tf2-lenet-scan-seed.*')[0.02].values()],
         full_sums=[run['l2_loss'] + run['cross_entropy'] for run in at_005],
         keras_second=[run[2] for run in epochs(r'(tf2-)?keras_cnn-(2epochs-)?seed\d')],
         towers_losses=losses, tfdata_step_10=['%.2f' % values(name, TOWERS_LINE)[10] for name in tfdata],

@@ -9,8 +9,8 @@ Reads the newest checkpoint of mnist_train.py as mnist_eval.py does. Saves the 3
 first convolution, the feature maps that the layers make of one test digit, and the test digits with a wrong
 answer. Prints the top-N 正确率 (accuracy): the share of test digits whose label is among the N most likely
 answers. Takes fifteen seconds on two cores. Expect edges and strokes in some filters and the noise of the
-initial weights in the others, and, halfway through the training, 117 wrong digits of 10000, many of which a
-person would doubt too, and the label among the first three answers for 99.9 % of all digits.
+initial weights in the others, and, halfway through the training, about a hundred wrong digits of 10000, many
+of which a person would doubt too, and the label among the first three answers for 99.9 % of all digits.
 """
 from companion import checkpoint, cli, figures
 
@@ -24,14 +24,6 @@ from ch04_cnn import mnist_eval, mnist_inference, mnist_train
 # Of wrong digits, as many as one can still see.
 SHOWN_DIGITS = 60
 TOP_N = [1, 2, 3, 5]
-
-
-def check(path, flag):
-    """figures.check, with an error that names the flag."""
-    try:
-        figures.check(path)
-    except cli.UserError as error:
-        raise cli.UserError(str(error).replace('--picture', flag))
 
 
 def grid(images, title, columns, titles=None):
@@ -79,7 +71,7 @@ def main(argv=None):
     cli.set_constants(globals(), args)
 
     for name, _ in names:
-        check(getattr(args, name + '_picture'), '--%s_picture' % name)
+        figures.check(getattr(args, name + '_picture'), '--%s_picture' % name)
     mnist = input_data.read_data_sets(args.data_dir, one_hot=False)
     mnist_train.check_sizes(mnist)
     images = mnist.test.images.reshape(-1, mnist_inference.IMAGE_SIZE, mnist_inference.IMAGE_SIZE,

@@ -48,7 +48,7 @@ def evaluate(session, fast_model, step_model, data):
                 {model.input_data: x, model.targets: y, model.initial_state: state})
             total_costs += cost
             iters += model.num_steps
-    ptb_word_lm.check_perplexity(total_costs / iters, iters)
+    ptb_word_lm.check_perplexity(total_costs / iters, iters, saved_model.MODEL_SAVE_PATH)
     return np.exp(total_costs / iters)
 
 
@@ -90,7 +90,11 @@ def main(argv=None):
             for _ in range(args.repeats):
                 for name, run in runs.items():
                     start = time.time()
-                    perplexity = run()
+                    try:
+                        perplexity = run()
+                    except cli.UserError:       # of check_perplexity, whose flags are those of a training
+                        raise cli.UserError('the perplexity is NaN or infinite: the model in %s is ruined: '
+                                            'delete it and run %s again' % (folder, saved_model.TRAINER))
                     times[name].append(time.time() - start)
                     print('%s: perplexity %.3f over %d words, %.2f s' % (
                         name, perplexity, len(data) - 1, times[name][-1]))

@@ -85,7 +85,7 @@ def train_epoch(session, model, data, place, save, curves):
     Returns:
         The number of batches done in all epochs.
     Raises:
-        cli.UserError: the perplexity is no longer finite. The last checkpoint is from before that.
+        cli.UserError: the perplexity is no longer finite. The last checkpoint may hold NaN already.
     """
     first, total_costs, global_step, state = session.run(
         [place.step, place.total_costs, place.global_step, place.state])
@@ -99,7 +99,7 @@ def train_epoch(session, model, data, place, save, curves):
         total_costs += cost
         done = step + 1
         mean_cost = total_costs / (done * model.num_steps)
-        ptb_word_lm.check_perplexity(mean_cost, step)
+        ptb_word_lm.check_perplexity(mean_cost, step, saved_model.MODEL_SAVE_PATH)
         if step % 100 == 0:
             tqdm.write("After %d steps, perplexity is %.3f" % (step, np.exp(mean_cost)))
             curves.add('training', np.exp(mean_cost), global_step + step - first)

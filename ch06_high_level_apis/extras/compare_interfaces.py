@@ -1,4 +1,4 @@
-"""The chapter's table: one network in native TensorFlow and in four interfaces: code, size, speed, accuracy.
+"""The chapter's table: native TensorFlow and four interfaces side by side: code, size, speed, accuracy.
 
 Article 6 TensorFlow 高层封装; the article compares the interfaces in words.
 
@@ -11,8 +11,9 @@ article's program (of Slim, for which it prints none, ours): network, training a
 docstrings, comments, empty lines, imports, constants, flags and resuming. As printed, with imports and
 constants, the article's programs are 35 lines (tf.contrib.learn), 22 (TFLearn) and 45 (Keras, which prepares
 the data itself). A step's time is the median between the starts of two batches of BATCH_SIZE images, on the
-embedded sample, measured in turns by what each program calls once a step. The Keras network is smaller (no
-zero padding), and so faster.
+embedded sample, measured in turns by what each program calls once a step; of the STEPS steps of a round, the
+first five and the last, which no next one ends, do not count. The networks are alike, but the native one, of
+article 4, has 512 nodes in fc1 and the others 500, and that of Keras is smaller (no zero padding), and so faster.
 
 Takes two minutes on two cores; --epoch seven. --full resumes, and only evaluates what is trained in runs/.
 """
@@ -41,7 +42,7 @@ from tqdm import tqdm
 import data
 
 BATCH_SIZE = 100        # images a step, the same for all; the printed 64 and 128 would be other work
-STEPS = 60              # steps that are timed in each round
+STEPS = 60              # steps in each round; all but the first five and the last are timed
 REPEATS = 3             # rounds
 
 # Of each interface: its programs, the one that trains first; the functions with the article's program; the
@@ -154,7 +155,7 @@ def measure(name, module):
             count = run_program(name, module, lambda: stamps.append(time.perf_counter()))
         finally:
             vars(module).update(printed)
-    # The first steps are slower.
+    # The first five steps are slower; the last has no next one.
     return [after - before for before, after in zip(stamps[5:STEPS], stamps[6:STEPS])], count
 
 
@@ -178,7 +179,7 @@ def main(argv=None):
     parser.add_constants(
         globals(),
         BATCH_SIZE='images a step, where time is measured',
-        STEPS='steps that are timed in a round',
+        STEPS='steps in a round, of which all but the first five and the last are timed',
         REPEATS='rounds of the measurement')
     parser.add_argument('--epoch', action='store_true', help='train each for an epoch, and show its accuracy')
     parser.add_argument('--full', action='store_true', help='train each for as long as printed: hours')
@@ -189,7 +190,7 @@ def main(argv=None):
     args = parser.parse(argv)
     cli.set_constants(globals(), args)
     if STEPS < 7:
-        parser.error('argument --steps: must be 7 or more, as the first six are not counted')
+        parser.error('argument --steps: must be 7 or more, as the first five and the last are not timed')
     seed_flags = [] if args.seed is None else ['--seed', str(args.seed)]
     data_flags = ['--sample'] if args.sample else []
 

@@ -16,7 +16,6 @@ and the network costs time on top.
 from companion import cli, figures
 
 import collections
-import json
 import os
 import re
 import subprocess
@@ -30,6 +29,7 @@ import tensorflow as tf
 from tensorflow.examples.tutorials.mnist import input_data
 
 from ch03_training_tricks import mnist_inference
+from ch07_acceleration.extras.input_speed import check_json, save_json
 from ch07_acceleration.multi_gpu_mnist import get_loss
 
 EXAMPLES = 60000
@@ -95,11 +95,13 @@ def main(argv=None):
     args = parser.parse(argv)
     cli.set_constants(globals(), args)
     figures.check(args.picture)
+    check_json(args.json)
     data_flags = ['--sample'] if args.sample else ['--data_dir', args.data_dir]
     mnist = input_data.read_data_sets(args.data_dir)
-    if EXAMPLES < BATCH_SIZE * MAX_WORKERS or BATCH_SIZE > mnist.train.num_examples:
-        parser.error('--examples %d, --batch_size %d: each worker needs a batch, and the data one' % (
-            EXAMPLES, BATCH_SIZE))
+    cli.check_batch_size(BATCH_SIZE, mnist.train.num_examples)
+    if EXAMPLES < BATCH_SIZE * MAX_WORKERS:
+        parser.error('--examples %d is less than --batch_size %d x --max_workers %d = %d: each worker needs a '
+                     'batch' % (EXAMPLES, BATCH_SIZE, MAX_WORKERS, BATCH_SIZE * MAX_WORKERS))
 
     # Keys: program, workers, hidden nodes.
     middle = args.sizes[len(args.sizes) // 2]
@@ -131,14 +133,8 @@ def main(argv=None):
                   nodes, parameters, 2 * 4 * parameters / 1e6, local, cluster, cluster / local,
                   1000 * BATCH_SIZE * (1 / cluster - 1 / local)))
 
-    try:
-        os.makedirs(os.path.dirname(os.path.abspath(args.json)), exist_ok=True)
-        with open(args.json, 'w') as file:
-            json.dump([{'program': name, 'workers': workers, 'nodes': nodes, 'examples_per_sec': values}
-                       for (name, workers, nodes), values in speeds.items()], file, indent=1)
-    except OSError as error:
-        raise cli.UserError('cannot save %s (%s): choose another --json' % (args.json, error.strerror))
-    print('Saved %s' % args.json)
+    save_json([{'program': name, 'workers': workers, 'nodes': nodes, 'examples_per_sec': values}
+               for (name, workers, nodes), values in speeds.items()], args.json)
 
     figure = matplotlib.figure.Figure(figsize=(10, 4))
     by_workers, by_size = figure.subplots(1, 2)

@@ -17,6 +17,7 @@ little where all share the cores; one tower with a larger batch gains more. Save
 """
 from companion import cli, figures
 
+import errno
 import json
 import math
 import os
@@ -223,6 +224,18 @@ def figure_of(results):
     return figure
 
 
+def check_json(path):
+    """Make sure that the results can be saved there, before minutes of measuring; raise UserError if not."""
+    try:
+        if not path or os.path.isdir(path):
+            raise IsADirectoryError(errno.EISDIR, 'a file name is needed')
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        open(path + '.part', 'w').close()
+        os.unlink(path + '.part')
+    except OSError as error:
+        raise cli.UserError('cannot save %r (%s): choose another --json' % (path, error.strerror))
+
+
 def save_json(results, path):
     """Save the results, whole or not at all."""
     try:
@@ -267,6 +280,7 @@ def main(argv=None):
     args = multi_gpu_mnist.parse(parser, argv)
     cli.set_constants(globals(), args)
     figures.check(args.picture)
+    check_json(JSON)
     ways = sorted(set([0] + args.chosen))
     print('TensorFlow %s%s, %d cores, %d GPU(s)' % (
         tf.__version__, ' with MKL' if IsMklEnabled() else '', os.cpu_count(),

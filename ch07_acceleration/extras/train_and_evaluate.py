@@ -43,7 +43,8 @@ SAVE_STEPS = 500
 
 def training(x, y_, examples):
     """The loss (损失函数) and the operation of a training step, for both ways."""
-    loss = get_loss(x, y_, tf.contrib.layers.l2_regularizer(REGULARAZTION_RATE), None)
+    regularizer = tf.contrib.layers.l2_regularizer(REGULARAZTION_RATE) if REGULARAZTION_RATE else None
+    loss = get_loss(x, y_, regularizer, None)
     global_step = tf.train.get_or_create_global_step()
     learning_rate = tf.train.exponential_decay(
         LEARNING_RATE_BASE, global_step, examples // BATCH_SIZE, LEARNING_RATE_DECAY)
@@ -102,10 +103,14 @@ def by_estimator(task, mnist):
         train_distribute=tf.distribute.experimental.ParameterServerStrategy(),
         save_checkpoints_steps=SAVE_STEPS))
     # In a cluster only a task of the job 'evaluator' evaluates; there is none, and the input is never asked for.
-    tf.estimator.train_and_evaluate(
-        estimator,
-        tf.estimator.TrainSpec(input_fn, max_steps=TRAINING_STEPS, hooks=[Speed(task.index)]),
-        tf.estimator.EvalSpec(input_fn, steps=1))
+    try:
+        tf.estimator.train_and_evaluate(
+            estimator,
+            tf.estimator.TrainSpec(input_fn, max_steps=TRAINING_STEPS, hooks=[Speed(task.index)]),
+            tf.estimator.EvalSpec(input_fn, steps=1))
+    except tf.train.NanLossDuringTrainingError:
+        raise cli.UserError('the loss is NaN: lower --learning_rate_base (now %g), and delete %s, whose checkpoint '
+                            'may hold NaN too' % (LEARNING_RATE_BASE, MODEL_SAVE_PATH))
 
 
 # By hand: a server, a session, and everything that the classes above hide
@@ -138,7 +143,8 @@ def by_hand(task, mnist):
         own, start = 0, time.time()
         while step < TRAINING_STEPS:
             xs, ys = mnist.train.next_batch(BATCH_SIZE)
-            _, step = sess.run([loss, step_op], feed_dict={x: xs, y_: ys})
+            loss_value, step = sess.run([loss, step_op], feed_dict={x: xs, y_: ys})
+            cli.check_loss(loss_value, step, LEARNING_RATE_BASE, '--learning_rate_base', MODEL_SAVE_PATH)
             own += 1
             if is_chief and (step >= saved + SAVE_STEPS or step >= TRAINING_STEPS):
                 saved = step
