@@ -9,8 +9,9 @@ import tensorflow as tf
 from conftest import ROOT
 
 LOGS = sorted(glob.glob(os.path.join(ROOT, 'results', 'outputs', '*.log')))
-# Accuracies on 5000 points after 3000 steps: the rounding of another processor moves a dozen of them.
-TRAINED = {'ch03-overfitting.log': 5e-3}
+# Accuracies on 5000 points after 3000 steps: the rounding of another processor moves up to 20 of them (0.800 for
+# 0.796 on an Intel one with AVX-512), so 40 are allowed.
+TRAINED = {'ch03-overfitting.log': 1e-2}
 NUMBER = r'[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?'
 
 pytestmark = [pytest.mark.slow, pytest.mark.skipif(
