@@ -463,6 +463,7 @@ def test_decay_steps_are_an_integer_as_in_python_2(monkeypatch):
     (TRAIN, ['--moving_average_decay', 2], '--moving_average_decay'),
     (EVAL, ['--moving_average_decay', 2], '--moving_average_decay'),
     (EVAL, ['--until_step', 0], '--until_step'),
+    (EVAL, ['--output_node', 11], 'argument --output_node: must be 10'),
     (PREDICT, ['a.png', '--moving_average_decay', 2], '--moving_average_decay'),
     ('ch03_training_tricks/overfitting.py', ['--noise', 2], '--noise'),
     ('ch03_training_tricks/regularization.py', ['--lambda', 0], '--lambda'),
