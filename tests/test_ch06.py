@@ -588,7 +588,7 @@ def test_table_of_the_interfaces(run_script):
         ('Keras', '569606')]
     # The article's programs have 35, 22 and 45 lines: 31, 17 and 35 without imports and constants, and 5 of
     # tf.contrib.learn's are broken over two. Ours have a def line and two lines for resuming more.
-    assert [row['lines of code'] for row in rows[1:]] == ['35', '27', '20', '38'] and (
+    assert [row['lines of code'] for row in rows[1:]] == ['36', '27', '20', '38'] and (
         int(rows[0]['lines of code']) > 90)
     for row in rows:
         speed = float(row['ms/step'])

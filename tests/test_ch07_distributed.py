@@ -234,10 +234,10 @@ def test_strict_synchronous_steps_are_those_of_one_large_batch(module, capsys):
     assert not other.is_alive()
     out = capsys.readouterr().out
     for worker in 0, 1:
-        lines = re.findall(r'^After (\d) training step\(s\), (\d) gradient\(s\) of worker %d, loss' % worker,
-                           out, re.MULTILINE)
+        # Not at the start of a line: two threads may print before either one ends its line.
+        lines = re.findall(r'After (\d) training step\(s\), (\d) gradient\(s\) of worker %d, loss' % worker, out)
         assert lines == [('1', '1'), ('3', '3'), ('5', '5')]
-        assert re.search(r'^Trained 5 step\(s\), 5 gradient\(s\) of worker %d, ' % worker, out, re.MULTILINE)
+        assert re.search(r'Trained 5 step\(s\), 5 gradient\(s\) of worker %d, ' % worker, out)
     batches = [tuple(map(np.concatenate, zip(*pair))) for pair in zip(*(part.batches for part in digits))]
     assert_trained(module.MODEL_SAVE_PATH, batches, 3, None)
 
