@@ -71,8 +71,9 @@ def main(argv=None):
         seeds = SEEDS_AS_PRINTED if name == AS_PRINTED else SEEDS
         runs = [accuracies(args.data_dir, seed + 1, **settings) for seed in range(seeds)]
         last = [run[-1] for run in runs]
+        spread = statistics.stdev(last) if seeds > 1 else 0
         print('%-32s %6d %6.4f %6.4f %8.4f %6.4f' % (
-            name, seeds, min(last), statistics.mean(last), max(last), statistics.stdev(last) if seeds > 1 else 0), flush=True)
+            name, seeds, min(last), statistics.mean(last), max(last), spread), flush=True)
         if name == AS_PRINTED:
             above = sum(value >= printed.FC_ACCURACY[1000] for value in last)
             first = [run[0] for run in runs]
