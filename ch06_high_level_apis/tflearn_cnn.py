@@ -129,7 +129,7 @@ def check_same_batch_size():
 
 
 class StopAtNaN(tflearn.callbacks.Callback):
-    """Stops a training whose loss is NaN, before it is saved."""
+    """Stops a training whose loss is NaN."""
 
     def on_batch_end(self, training_state, snapshot=False):
         cli.check_loss(training_state.loss_value, training_state.step, LEARNING_RATE, folder=MODEL_SAVE_PATH)

@@ -340,7 +340,7 @@ def test_reproduce_knows_how_each_log_is_made():
     assert [round(took[on] / 3600) for on in ('tf2', '1.15')] == [5, 7] and round(sum(took.values()) / 3600) == 12
     for page, words in (('README.md', 'five hours; --on 1.15: the rest, seven'), ('RESULTS.md', 'about twelve hours'),
                         ('README.zh-CN.md', '约五小时；--on 1.15：其余的，约七小时'),
-                        ('RESULTS.zh-CN.md', '约十二个小时'), ('tools/reproduce.py', 'five hours by our times')):
+                        ('RESULTS.zh-CN.md', '约十二个小时'), ('tools/reproduce.py', 'about five hours')):
         assert words in read(page)
 
 
