@@ -79,12 +79,12 @@ def conv_model(input, target, mode):
     # 交叉熵 (cross entropy), after a softmax.
     loss = tf.losses.softmax_cross_entropy(target, logits)
 
+    # A plain number would become a variable, which a checkpoint restores over --learning_rate.
     train_op = layers.optimize_loss(
         loss,
         tf.contrib.framework.get_global_step(),
         optimizer='SGD',
-        # ours: of a plain number this makes a variable, which a checkpoint restores over --learning_rate.
-        learning_rate=tf.constant(LEARNING_RATE))
+        learning_rate=tf.constant(LEARNING_RATE))       # ours
 
     return tf.argmax(logits, 1), loss, train_op
 
