@@ -144,7 +144,8 @@ def main(argv=None):
     cli.set_constants(vars(mnist_train), args)
     cli.set_constants(globals(), args)
     if mnist_inference.OUTPUT_NODE != 10:           # else it would wait for a checkpoint that fits
-        parser.error('argument --output_node: must be 10, as the labels have 10 classes')
+        raise cli.UserError('--output_node: %d classes do not fit the labels, which have 10' %
+                            mnist_inference.OUTPUT_NODE)
 
     mnist = input_data.read_data_sets(args.data_dir, one_hot=True)
     if args.once:

@@ -463,7 +463,6 @@ def test_decay_steps_are_an_integer_as_in_python_2(monkeypatch):
     (TRAIN, ['--moving_average_decay', 2], '--moving_average_decay'),
     (EVAL, ['--moving_average_decay', 2], '--moving_average_decay'),
     (EVAL, ['--until_step', 0], '--until_step'),
-    (EVAL, ['--output_node', 11], 'argument --output_node: must be 10'),
     (PREDICT, ['a.png', '--moving_average_decay', 2], '--moving_average_decay'),
     ('ch03_training_tricks/overfitting.py', ['--noise', 2], '--noise'),
     ('ch03_training_tricks/regularization.py', ['--lambda', 0], '--lambda'),
@@ -477,6 +476,7 @@ def test_a_setting_that_makes_no_sense(refuses, script, flags, words):
 def test_what_is_not_there_is_named(refuses):
     refuses('--batch_size 1000000 is more than the', TRAIN, '--batch_size', 10 ** 6)
     refuses('run mnist_train.py first', EVAL, '--once')
+    refuses('--output_node: 11 classes do not fit the labels, which have 10', EVAL, '--output_node', 11)
     for name, rate in ('regularization', 1000), ('overfitting', 1e38):
         refuses('lower --learning_rate', 'ch03_training_tricks/%s.py' % name, '--learning_rate', rate)
 

@@ -48,7 +48,7 @@ def evaluate(session, fast_model, step_model, data):
                 {model.input_data: x, model.targets: y, model.initial_state: state})
             total_costs += cost
             iters += model.num_steps
-    ptb_word_lm.check_perplexity(total_costs / iters, iters, saved_model.MODEL_SAVE_PATH)
+    ptb_word_lm.check_perplexity(total_costs / iters, iters)
     return np.exp(total_costs / iters)
 
 
